@@ -1,0 +1,109 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Application-consistent restore points for all machines of the play's batch, in one task."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ..plugin_utils._arm import Arm
+from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, find_vm_id, tell
+from ..plugin_utils._errors import AppConsistentError, EndpointUnreachable, InvalidInput
+from ..plugin_utils._fleet import Board, Target, take_all
+from ..plugin_utils._json import Json
+from ..plugin_utils._progress import reporting, table
+from ..plugin_utils._spans import parse
+from ..plugin_utils._verdict import Outcome, Verdict, from_error
+from ..plugin_utils._wish import Wish
+from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+
+
+class ActionModule(AzureAction):
+    BYPASS_HOST_LOOP = True
+    ARGUMENT_SPEC = {
+        **AZURE_SPEC,
+        **WISH_SPEC,
+        **SCHEDULE_SPEC,
+        "vms": {"type": "dict"},
+        "wait": {"type": "bool", "default": True},
+        "progress_interval": {"type": "str", "default": "10s"},
+        "quiet": {"type": "bool", "default": False},
+    }
+
+    async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
+        if not self._task.run_once:
+            display.warning("restore_points works on the whole batch at once: without run_once only one host sees it.")
+        wish = read_wish(params)
+        targets, wrong = self._targets(params, wish)
+        quiet = params["quiet"]
+        board = Board(outcomes=list(wrong))
+        interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
+        async with reporting(board, arm, interval, tell):
+            outcomes = [*wrong, *await take_all(arm, targets, wish, check=check, board=board)]
+        _raise_if_nobody_answered(outcomes)
+        lines = table(outcomes)
+        if not quiet:
+            for line in lines:
+                tell(line)
+        return result_of(outcomes, lines)
+
+    def _targets(self, params: Json, wish: Wish) -> tuple[list[Target], list[Outcome]]:
+        """Return the machines to work on, and an outcome for each whose id cannot be used."""
+        given = params.get("vms")
+        hosts = list(given) if given is not None else list(self.task_vars.get("ansible_play_batch") or ())
+        if not hosts:
+            raise InvalidInput("There is no VM to work on", advice="Check the play's hosts, its limit and option vms.")
+        hostvars = self.task_vars.get("hostvars") or {}
+        targets: list[Target] = []
+        wrong: list[Outcome] = []
+        for host in hosts:
+            try:
+                vm = find_vm_id(str(given[host]) if given is not None else "", _variables(hostvars, host), str(host))
+            except AppConsistentError as error:
+                wrong.append(from_error(_outcome_without_vm(str(host), wish), error))
+            else:
+                targets.append(Target(str(host), vm))
+        return targets, wrong
+
+
+def result_of(outcomes: list[Outcome], lines: list[str]) -> Json:
+    """Return the task's result; it never fails for a part of the fleet, or the play would end for all of it."""
+    counts = Counter(outcome.verdict.value for outcome in outcomes)
+    changed = [outcome for outcome in outcomes if outcome.changed]
+    return {
+        "changed": bool(changed),
+        "hosts": {outcome.host: outcome.describe() for outcome in outcomes},
+        "summary": {
+            "total": len(outcomes),
+            "ok": sum(outcome.good for outcome in outcomes),
+            "changed": len(changed),
+            **{verdict.value: counts[verdict.value] for verdict in Verdict},
+        },
+        "table": lines,
+        "diff": [
+            {
+                "before_header": outcome.vm_id,
+                "after_header": outcome.vm_id,
+                "before": "",
+                "after": f"a restore point, {outcome.reached.label or outcome.requested.label}\n",
+            }
+            for outcome in changed
+        ],
+    }
+
+
+def _variables(hostvars: Json, host: str) -> Json:
+    # Ansible's own mapping of all hosts: its get() does not answer for an unknown one in every version.
+    return hostvars[host] if host in hostvars else {}  # noqa: SIM401
+
+
+def _outcome_without_vm(host: str, wish: Wish) -> Outcome:
+    return Outcome(host, "", Verdict.FAILED, wish.consistency, wish.minimum)
+
+
+def _raise_if_nobody_answered(outcomes: list[Outcome]) -> None:
+    """Say once what is true for the whole run: that Azure cannot be reached."""
+    kind = EndpointUnreachable.__name__
+    if outcomes and all(outcome.failure.get("kind") == kind for outcome in outcomes):
+        raise EndpointUnreachable(outcomes[0].cause, advice=outcomes[0].advice)

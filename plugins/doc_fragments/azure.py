@@ -1,0 +1,76 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Signing in to Azure, and naming the machine."""
+
+    DOCUMENTATION = r"""
+options:
+  auth_source:
+    description:
+      - How to sign in. V(auto) takes a client secret, a certificate or a federated token from the options or the
+        environment, and the Azure CLI's login when none of them is given.
+      - V(env) takes them from the environment only, V(cli) uses the Azure CLI's login, V(msi) the managed identity of
+        the machine that Ansible runs on (O(client_id) chooses a user-assigned one).
+      - Can be set with E(ANSIBLE_AZURE_AUTH_SOURCE). The default is V(auto).
+    type: str
+    choices: [auto, cli, env, msi]
+  ca_file:
+    description:
+      - PEM file with the certificate authorities to trust, for an endpoint with a CA of its own.
+      - Can be set with E(APPCONSISTENT_CA_FILE), E(SSL_CERT_FILE) or E(REQUESTS_CA_BUNDLE).
+    type: path
+  client_id:
+    description:
+      - Application (client) ID of the service principal or of the user-assigned managed identity.
+      - Can be set with E(AZURE_CLIENT_ID).
+    type: str
+  cloud_environment:
+    description:
+      - V(AzureCloud), V(AzureChinaCloud), V(AzureUSGovernment), or the V(https://) address of a Resource Manager that
+        describes its own endpoints.
+      - Can be set with E(AZURE_CLOUD_ENVIRONMENT). The default is V(AzureCloud).
+    type: str
+  federated_token_file:
+    description:
+      - File with a federated token, for workload identity.
+      - Can be set with E(AZURE_FEDERATED_TOKEN_FILE).
+    type: path
+  secret:
+    description:
+      - Client secret of the service principal.
+      - Can be set with E(AZURE_SECRET) or E(AZURE_CLIENT_SECRET).
+    type: str
+  tenant:
+    description:
+      - Tenant (directory) ID.
+      - Can be set with E(AZURE_TENANT) or E(AZURE_TENANT_ID).
+    type: str
+    aliases: [tenant_id]
+  x509_certificate_path:
+    description:
+      - PEM or PKCS#12 file with the service principal's certificate and its key, without a passphrase.
+      - Can be set with E(AZURE_X509_CERTIFICATE_PATH) or E(AZURE_CLIENT_CERTIFICATE_PATH).
+    type: path
+requirements:
+  - aiohttp >= 3.10 on the controller
+  - azure-core >= 1.32 on the controller
+  - azure-identity >= 1.19 on the controller
+  - azure-mgmt-core >= 1.5 on the controller
+notes:
+  - Runs in the controller's own process, with the Python that runs Ansible. No connection to the host is opened, so
+    neither C(delegate_to) nor C(connection=local) nor an interpreter setting is needed.
+"""
+
+    VM = r"""
+options:
+  vm_id:
+    description:
+      - Resource ID of the virtual machine.
+      - The default is the host's variable C(azure_vm_id), then C(id), which the inventory plugin
+        C(azure.azcollection.azure_rm) sets.
+    type: str
+"""

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """What is wanted of a restore point."""
+
+    DOCUMENTATION = r"""
+options:
+  exclude_disks:
+    description: Resource IDs of managed disks that the restore point leaves out.
+    type: list
+    elements: str
+    default: []
+  collection_resource_group:
+    description:
+      - Resource group of the restore point collection. The default is that of the virtual machine.
+      - Must not be under a delete lock, or old points can never be removed.
+    type: str
+  min_interval:
+    description:
+      - Least time since the last point of the machine before another one is asked for, such as V(3h) or V(20m).
+      - The default is V(3h) for application-consistent and V(1h) for crash-consistent points, as Azure's support
+        matrix says. Azure's overview page allows three per hour, which is V(20m).
+    type: str
+  timeout:
+    description:
+      - How long to wait for one machine, such as V(30m) or V(1h). A point that is not finished by then goes on in
+        Azure; the next run takes it up.
+    type: str
+    default: 1h
+"""
+
+    CONSISTENCY = r"""
+options:
+  consistency:
+    description: The consistency to ask for.
+    type: str
+    choices: [ApplicationConsistent, CrashConsistent]
+    default: ApplicationConsistent
+  minimum_consistency:
+    description:
+      - The least that is good enough. Azure may succeed with less than it was asked for; a point below this is
+        V(degraded) and counts as a failure.
+      - The default is what O(consistency) asks for.
+    type: str
+    choices: [ApplicationConsistent, FileSystemConsistent, CrashConsistent]
+"""
+
+    SCHEDULE = r"""
+options:
+  schedule:
+    description:
+      - Name of the schedule that the points belong to. The points' names begin with it, and only points of the same
+        schedule count as fresh.
+    type: str
+    default: appconsistent
+  schedule_key:
+    description:
+      - Names the one point that is wanted of the schedule, such as V(2026-11-23) or V(before-patch-4711). However
+        often and wherever the task runs, a machine gets exactly one good point for it.
+      - Without it, any good point of the schedule younger than O(max_age) is enough.
+    type: str
+  max_age:
+    description: A good point of the schedule younger than this, such as V(24h), is fresh. Not used with O(schedule_key).
+    type: str
+    default: 24h
+"""

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Documentation only: the action plugin of the same name does the work.
+
+DOCUMENTATION = r"""
+module: restore_point_info
+short_description: The restore points of an Azure virtual machine
+version_added: 0.1.0
+description:
+  - Lists the restore points of a virtual machine with the consistency that was reached.
+options:
+  collection_name:
+    description: Name of the restore point collection. The default is made of the machine's name and its ID.
+    type: str
+  collection_resource_group:
+    description: Resource group of the restore point collection. The default is that of the virtual machine.
+    type: str
+  all_collections:
+    description:
+      - Whether to look through all collections of the subscription for points of this machine, those of Azure Backup
+        and others included.
+    type: bool
+    default: false
+attributes:
+  action_group:
+    support: full
+  async:
+    support: none
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+extends_documentation_fragment:
+  - appconsistent.azure.azure
+  - appconsistent.azure.azure.vm
+  - appconsistent.azure.attributes.reads_only
+  - appconsistent.azure.attributes.controller
+  - appconsistent.azure.attributes.azure_group
+seealso:
+  - module: appconsistent.azure.restore_point
+author:
+  - The appconsistent.azure authors (@appconsistent)
+"""
+
+EXAMPLES = r"""
+- name: What is there for this machine
+  appconsistent.azure.restore_point_info:
+  register: points
+
+- name: When was the last application-consistent one
+  ansible.builtin.debug:
+    msg: "{{ points.latest_application_consistent.time_created | default('never') }}"
+"""
+
+RETURN = r"""
+restore_points:
+  description: The restore points, oldest first in each collection.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    collection_id:
+      description: Resource ID of the collection that the point lies in.
+      type: str
+    id:
+      description: Resource ID.
+      type: str
+    name:
+      description: Name.
+      type: str
+    consistency_mode:
+      description: V(ApplicationConsistent), V(FileSystemConsistent) or V(CrashConsistent), as Azure says it.
+      type: str
+    provisioning_state:
+      description: Creating, Succeeded or Failed.
+      type: str
+    time_created:
+      description: When it was taken, in ISO 8601.
+      type: str
+    exclude_disks:
+      description: Resource IDs of the disks that were left out.
+      type: list
+      elements: str
+    disk_restore_points:
+      description: Resource IDs of the disk restore points.
+      type: list
+      elements: str
+    source_restore_point:
+      description: Resource ID of the point that this one is a copy of.
+      type: str
+    replication_percent:
+      description: How far a copy has come, 100 when it is usable, none where Azure says nothing.
+      type: float
+latest_application_consistent:
+  description: The newest finished application-consistent point, empty when there is none.
+  returned: success
+  type: dict
+restore_point_collections:
+  description: The collections that were looked at.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Resource ID.
+      type: str
+    name:
+      description: Name.
+      type: str
+    location:
+      description: Region.
+      type: str
+"""

@@ -1,0 +1,170 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# Documentation only: the action plugin of the same name does the work.
+
+DOCUMENTATION = r"""
+module: restore_points
+short_description: Application-consistent restore points for a whole fleet of Azure virtual machines
+version_added: 0.1.0
+description:
+  - Sees that every virtual machine of the play's current batch has a good restore point, and makes the missing ones,
+    all at once and in one task.
+  - Asks, waits, and reads back what was really reached. Azure can succeed with a weaker point than it was asked for;
+    that is reported as V(degraded), never as reached.
+  - Names are derived from O(schedule) and time or O(schedule_key), so a run that is killed, repeated or run twice at
+    once adopts what is there and never makes a point twice.
+  - One machine's failure does not stop the others and does not fail the task; look at RV(hosts). The role
+    M(appconsistent.azure.restore_points#role) asserts the verdict on each host.
+options:
+  vms:
+    description:
+      - The machines to work on, a dictionary of host names and resource IDs.
+      - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
+        C(id).
+    type: dict
+  wait:
+    description: Whether to wait until the points are finished. Without waiting the verdict is V(running).
+    type: bool
+    default: true
+  progress_interval:
+    description: How often to print a line about where the run stands.
+    type: str
+    default: 10s
+  quiet:
+    description: Whether to print neither progress nor the table at the end.
+    type: bool
+    default: false
+attributes:
+  action_group:
+    support: full
+  async:
+    support: none
+  bypass_host_loop:
+    description: Runs once for all hosts of the batch. Use it with C(run_once=true), so that every host gets the result.
+    support: full
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+extends_documentation_fragment:
+  - appconsistent.azure.azure
+  - appconsistent.azure.wish
+  - appconsistent.azure.wish.consistency
+  - appconsistent.azure.wish.schedule
+  - appconsistent.azure.attributes
+  - appconsistent.azure.attributes.controller
+  - appconsistent.azure.attributes.azure_group
+seealso:
+  - module: appconsistent.azure.restore_point
+  - module: appconsistent.azure.snapshot_extension
+author:
+  - The appconsistent.azure authors (@appconsistent)
+"""
+
+EXAMPLES = r"""
+- name: Every VM has an application-consistent restore point younger than a day
+  hosts: azure_vms
+  gather_facts: false
+  tasks:
+    - name: Take the missing ones
+      appconsistent.azure.restore_points:
+        schedule: nightly
+        max_age: 20h
+      run_once: true
+      register: points
+
+    - name: This VM has what was asked for
+      ansible.builtin.assert:
+        that: points.hosts[inventory_hostname].ok
+        fail_msg: "{{ points.hosts[inventory_hostname].cause }} {{ points.hosts[inventory_hostname].advice }}"
+
+- name: Exactly one restore point per VM before a change, file-system-consistent is good enough
+  hosts: azure_vms
+  gather_facts: false
+  tasks:
+    - name: Take it
+      appconsistent.azure.restore_points:
+        schedule: change
+        schedule_key: "{{ change_number }}"
+        minimum_consistency: FileSystemConsistent
+        min_interval: 20m
+      run_once: true
+"""
+
+RETURN = r"""
+hosts:
+  description: What came out for each host, by its inventory name.
+  returned: success
+  type: dict
+  contains:
+    ok:
+      description: Whether the machine has what was asked for (or would have, in check mode).
+      type: bool
+    verdict:
+      description:
+        - V(reached) (a new point, good), V(fresh) (a good one was there), V(planned) (check mode would make one),
+          V(degraded) (less than O(minimum_consistency)), V(refused) (nothing was asked of Azure, something is in the
+          way), V(failed), or V(running) (not finished in time, it goes on in Azure).
+      type: str
+    changed:
+      description: Whether something was made in Azure.
+      type: bool
+    consistency_requested:
+      description: What was asked for.
+      type: str
+    consistency_reached:
+      description: What Azure says the point is, empty when there is no finished point.
+      type: str
+    minimum_consistency:
+      description: What would have been good enough.
+      type: str
+    degraded:
+      description: Whether there is a point, but a weaker one than O(minimum_consistency).
+      type: bool
+    restore_point:
+      description: The restore point, empty when there is none. The keys are those of M(appconsistent.azure.restore_point).
+      type: dict
+    restore_point_collection_id:
+      description: Resource ID of the collection, which may not exist yet.
+      type: str
+    seconds:
+      description: How long the run was busy with this machine.
+      type: float
+    cause:
+      description: Why it fell short.
+      type: str
+    advice:
+      description: What to do next.
+      type: str
+    failure:
+      description: What Azure said, with C(code), C(message), C(status), the catalogue's C(key) and its C(retry) class.
+      type: dict
+    findings:
+      description: What was found wrong with the machine before anything was asked, each with code, message and remedy.
+      type: list
+      elements: dict
+    next_attempt:
+      description: When the next attempt makes sense, if that is known.
+      type: str
+    vm_id:
+      description: Resource ID of the virtual machine.
+      type: str
+  sample:
+    db1:
+      ok: true
+      verdict: reached
+      changed: true
+      consistency_requested: ApplicationConsistent
+      consistency_reached: ApplicationConsistent
+summary:
+  description: How many machines there were, how many are well, and how many of each verdict.
+  returned: success
+  type: dict
+  sample: {total: 12, ok: 9, changed: 7, reached: 7, fresh: 2, degraded: 1, refused: 2, failed: 0, running: 0, planned: 0}
+table:
+  description: The table that is printed at the end, a list of lines.
+  returned: success
+  type: list
+  elements: str
+"""

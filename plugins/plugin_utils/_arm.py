@@ -1,0 +1,409 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Azure Resource Manager over azure-core's asynchronous pipeline: requests, long-running operations, pages."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+import typing as t
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode, urlsplit
+
+from ._budget import Budget, bucket_of, counts_one_resource_only
+from ._clock import Clock
+from ._credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
+from ._errors import (
+    AzureError,
+    CredentialError,
+    DeadlineExceeded,
+    EndpointUnreachable,
+    InvalidInput,
+    OperationFailed,
+    Throttled,
+    from_answer,
+)
+from ._failures import explain
+from ._json import Json, child, children
+from ._libraries import (
+    AioHttpTransport,
+    AsyncARMChallengeAuthenticationPolicy,
+    AsyncARMPipelineClient,
+    AsyncHTTPPolicy,
+    AsyncHttpResponse,
+    AsyncHttpTransport,
+    AsyncRetryPolicy,
+    AsyncTokenCredential,
+    ClientAuthenticationError,
+    HeadersPolicy,
+    HttpRequest,
+    PipelineRequest,
+    PipelineResponse,
+    RequestIdPolicy,
+    ServiceRequestError,
+    ServiceResponseError,
+    UserAgentPolicy,
+    aiohttp,
+    yarl,
+)
+
+USER_AGENT = "ansible-appconsistent.azure/0.1.0"
+# 16 connections carry 1,000 machines in flight; as many connections as machines cost five times the memory (measured).
+CONNECTIONS = 16
+# Seconds between polls where Azure names none: a restore point takes seconds to minutes, and a bucket of 15 polls a
+# minute and operation (azure-docs "compute-throttling-limits") is never drawn down by these.
+POLL_PAUSES = (5.0, 5.0, 10.0, 15.0, 30.0)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What Azure answered to one request. `operation_url` is set where it goes on working; it is a secret."""
+
+    status: int
+    body: Json
+    operation_url: str = ""
+    retry_after: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status}, operation={bool(self.operation_url)})"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """The door to Azure Resource Manager; make one with `connect`."""
+
+    cloud: Cloud
+    budget: Budget
+    clock: Clock
+    pipeline: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]
+    credential: AsyncTokenCredential
+    # Monotonic second after which nothing is waited for any more.
+    deadline: float = float("inf")
+
+    def until(self, deadline: float) -> Arm:
+        """Return the same door for somebody who has time until `deadline` only."""
+        return replace(self, deadline=min(self.deadline, deadline))
+
+    async def sign_in(self) -> None:
+        """Get a token, so that wrong credentials show once and at once. Raise CredentialError."""
+        try:
+            await self.credential.get_token(self.cloud.scope)
+        except ClientAuthenticationError as error:
+            raise _credential_error(str(error.message)) from error
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise _unreachable(self.cloud.authority, "sign in to Azure", str(error)) from error
+
+    async def get(self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None) -> Json:
+        return (await self.request("GET", path, api_version, doing=doing, query=query)).body
+
+    async def pages(
+        self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None
+    ) -> list[Json]:
+        """Return the items of a list, all pages of it."""
+        items: list[Json] = []
+        body = await self.get(path, api_version, doing=doing, query=query)
+        while True:
+            items.extend(item for item in body.get("value") or () if isinstance(item, dict))
+            following = body.get("nextLink")
+            if not isinstance(following, str) or not following:
+                return items
+            body = (await self._send("GET", self._own_url(following, doing), None, doing)).body
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        api_version: str,
+        *,
+        doing: str,
+        body: Json | None = None,
+        query: t.Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError."""
+        parameters = urlencode({"api-version": api_version, **(query or {})}, quote_via=quote)
+        return await self._send(
+            method, f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}", body, doing
+        )
+
+    async def finish(self, answer: Answer, *, doing: str, on_poll: t.Callable[[], None] | None = None) -> None:
+        """Wait until the long-running operation of `answer` has ended; return at once where there is none.
+
+        Raise OperationFailed with the operation's own error, DeadlineExceeded when time is up.
+        """
+        if not answer.operation_url:
+            return
+        url = self._own_url(answer.operation_url, doing)
+        retry_after = answer.retry_after
+        for pause in poll_pauses():
+            await self.sleep(retry_after or pause, doing)
+            if on_poll is not None:
+                on_poll()
+            polled = await self._send("GET", url, None, doing)
+            retry_after = polled.retry_after
+            status = str(polled.body.get("status") or "")
+            if polled.status == 202 or status.lower() not in ("succeeded", "failed", "canceled"):
+                continue
+            if status.lower() == "succeeded":
+                return
+            code, message, target = error_of(polled.body, default=status)
+            raise OperationFailed(
+                doing,
+                code=code,
+                message=message,
+                target=target,
+                status=polled.status,
+                advice=explain(code, message).remedy,
+            )
+
+    async def sleep(self, seconds: float, doing: str) -> None:
+        """Sleep, but not beyond the deadline: raise DeadlineExceeded instead."""
+        if self.clock.monotonic() + seconds > self.deadline:
+            raise DeadlineExceeded(
+                f"Could not {doing} in the time allowed",
+                advice="What was begun goes on in Azure: run the same again to take it up, or allow more time.",
+            )
+        await self.clock.sleep(seconds)
+
+    def _own_url(self, url: str, doing: str) -> str:
+        """Return `url` if it leads to this Resource Manager: the token must not go anywhere else."""
+        ours = urlsplit(self.cloud.resource_manager)
+        theirs = urlsplit(url)
+        # Azure may name a regional host below the same domain (westeurope.management.azure.com).
+        if theirs.scheme != ours.scheme or not f".{theirs.netloc}".lower().endswith(f".{ours.netloc}".lower()):
+            raise AzureError(
+                doing, code="ForeignOperationUrl", message=f"the answer leads to another host ({theirs.netloc})"
+            )
+        return url
+
+    async def _send(self, method: str, url: str, body: Json | None, doing: str) -> Answer:
+        request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
+        try:
+            response = await self.pipeline.send_request(request, gate_deadline=self.deadline, doing=doing)
+        except ClientAuthenticationError as error:
+            raise _credential_error(str(error.message)) from error
+        except (ServiceRequestError, ServiceResponseError) as error:
+            raise _unreachable(self.cloud.resource_manager, doing, str(error)) from error
+        answer = Answer(
+            response.status_code,
+            _json_object(response),
+            response.headers.get("Azure-AsyncOperation") or response.headers.get("Location") or "",
+            _seconds(response.headers.get("Retry-After")),
+        )
+        if response.status_code < 400:
+            return answer
+        raise _refusal(response, answer, doing)
+
+
+def poll_pauses() -> t.Iterator[float]:
+    """Yield pauses in seconds, growing to the last one, without end."""
+    yield from POLL_PAUSES
+    while True:
+        yield POLL_PAUSES[-1]
+
+
+def error_of(body: Json, *, default: str) -> tuple[str, str, str]:
+    """Return code, message and target of an error body; the innermost detail speaks, it is mostly the root.
+
+    Some throttled Compute answers carry the object without the `error` around it.
+    """
+    error = child(body, "error") or body
+    for _depth in range(5):
+        inner = next((item for item in children(error, "details") if item.get("code")), None)
+        if inner is None:
+            break
+        error = {"message": error.get("message"), "target": error.get("target"), **inner}
+    return str(error.get("code") or default), str(error.get("message") or "no message"), str(error.get("target") or "")
+
+
+@contextlib.asynccontextmanager
+async def connect(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    transport: AsyncHttpTransport[t.Any, t.Any] | None = None,
+    credential: AsyncTokenCredential | None = None,
+) -> t.AsyncIterator[Arm]:
+    """Open the door to Azure for `settings`. Transport and credential may be handed in by a test."""
+    clock = clock or Clock()
+    budget = Budget(clock)
+    async with contextlib.AsyncExitStack() as stack:
+        if transport is None:
+            transport = await stack.enter_async_context(_open_transport(settings, clock))
+        cloud = find_cloud(settings.cloud_environment)
+        if cloud is None:
+            cloud = await _ask_for_cloud(settings.cloud_environment.rstrip("/"), transport)
+        if credential is None:
+            credential = open_credential(settings, cloud, transport)
+            stack.push_async_callback(credential.close)
+        yield Arm(cloud, budget, clock, _pipeline(cloud, credential, transport, budget), credential)
+
+
+def _pipeline(
+    cloud: Cloud,
+    credential: AsyncTokenCredential,
+    transport: AsyncHttpTransport[t.Any, t.Any],
+    budget: Budget,
+) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
+    return AsyncARMPipelineClient(
+        base_url=cloud.resource_manager,
+        transport=transport,
+        # No logging policy: operation URLs are signed and the headers hold the token.
+        policies=[
+            RequestIdPolicy(),
+            HeadersPolicy({"Accept": "application/json"}),
+            UserAgentPolicy(USER_AGENT),
+            AsyncRetryPolicy(retry_total=4, retry_backoff_factor=0.5, retry_backoff_max=20),
+            GatePolicy(budget),
+            AsyncARMChallengeAuthenticationPolicy(credential, cloud.scope),
+        ],
+    )
+
+
+class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
+    """Holds requests back while their bucket is empty and sends a throttled one again when it is not."""
+
+    def __init__(self, budget: Budget) -> None:
+        super().__init__()
+        self._budget = budget
+
+    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
+        options = request.context.options
+        deadline = float(options.pop("gate_deadline", "inf"))
+        doing = str(options.pop("doing", "send a request"))
+        method = request.http_request.method
+        bucket = bucket_of(method, urlsplit(request.http_request.url).path)
+        while True:
+            if not await self._budget.enter(bucket, deadline):
+                raise Throttled(
+                    doing,
+                    code="TooManyRequests",
+                    message="Azure's rate limit leaves no room before the time is up",
+                    status=429,
+                    advice="Allow more time, or try again in some minutes.",
+                )
+            response = await self.next.send(request)
+            if response.http_response.status_code != 429:
+                self._budget.passed(bucket)
+                return response
+            retry_after = _seconds(response.http_response.headers.get("Retry-After"))
+            code, message, target = error_of(_json_object(response.http_response), default="TooManyRequests")
+            if counts_one_resource_only(target):
+                # Only this machine has to wait: what to do about it is not the gate's to decide.
+                raise Throttled(
+                    doing,
+                    code=code,
+                    message=message,
+                    status=429,
+                    target=target,
+                    retry_after=retry_after,
+                    advice=explain(code, message, status=429).remedy,
+                )
+            self._budget.throttled(bucket, retry_after)
+
+
+class _VerbatimSession:
+    """An aiohttp session that sends URLs as they are: a signed one must arrive byte for byte."""
+
+    auto_decompress = True
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+
+    async def request(self, method: str, url: str, **options: t.Any) -> aiohttp.ClientResponse:
+        return await self._session.request(method, yarl.URL(url, encoded=True), **options)
+
+    async def __aenter__(self) -> _VerbatimSession:
+        return self
+
+    async def close(self) -> None:
+        """Nothing to do: whoever opened the session closes it."""
+
+
+class _Transport(AioHttpTransport):  # type: ignore[misc]  # a lazy import of azure-core, unseen by mypy
+    """azure-core's transport, sleeping on the injected clock."""
+
+    def __init__(self, session: _VerbatimSession, clock: Clock) -> None:
+        super().__init__(session=t.cast("aiohttp.ClientSession", session), session_owner=False)
+        self._clock = clock
+
+    async def sleep(self, duration: float) -> None:
+        await self._clock.sleep(duration)
+
+
+@contextlib.asynccontextmanager
+async def _open_transport(settings: Settings, clock: Clock) -> t.AsyncIterator[AsyncHttpTransport[t.Any, t.Any]]:
+    # One TLS context for the run: azure-core would load the bundle anew for every request (20 ms each).
+    connector = aiohttp.TCPConnector(ssl=_tls(settings.ca_file), limit=CONNECTIONS)
+    async with aiohttp.ClientSession(connector=connector, trust_env=True, auto_decompress=True) as session:
+        yield _Transport(_VerbatimSession(session), clock)
+
+
+def _tls(ca_file: str) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file or None)
+    except OSError as error:
+        raise InvalidInput(
+            f"The option ca_file names {ca_file!r}, which cannot be read as PEM certificates: {error}",
+            advice="Name a readable file with the CA's certificate.",
+        ) from error
+
+
+async def _ask_for_cloud(address: str, transport: AsyncHttpTransport[t.Any, t.Any]) -> Cloud:
+    doing = "ask the Resource Manager for its endpoints"
+    request = HttpRequest("GET", f"{address}/metadata/endpoints?api-version=2022-09-01")
+    try:
+        response = await transport.send(request)
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise _unreachable(address, doing, str(error)) from error
+    return cloud_from_metadata(address, _json_object(response))
+
+
+def _json_object(response: AsyncHttpResponse) -> Json:
+    try:
+        body = json.loads(response.text() or "{}")
+    except (ValueError, UnicodeDecodeError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _seconds(header: str | None) -> float | None:
+    """Return the seconds of a Retry-After; Azure sends whole seconds, never a date."""
+    try:
+        return max(0.0, float(header)) if header is not None else None
+    except ValueError:
+        return None
+
+
+def _refusal(response: AsyncHttpResponse, answer: Answer, doing: str) -> AzureError:
+    code, message, target = error_of(answer.body, default=f"HTTP{answer.status}")
+    return from_answer(answer.status, code)(
+        doing,
+        code=code,
+        message=message,
+        status=answer.status,
+        target=target,
+        retry_after=answer.retry_after,
+        request_id=response.headers.get("x-ms-request-id") or "",
+        advice=explain(code, message, status=answer.status).remedy,
+    )
+
+
+def _credential_error(text: str) -> CredentialError:
+    """Word what Microsoft Entra ID said: its text begins with AADSTS and a number, which tells the cause."""
+    code = next((word.strip(":,.'\"") for word in text.split() if word.startswith("AADSTS")), "")
+    first_line = text.strip().splitlines()[0] if text.strip() else "no reason given"
+    if not code:
+        return CredentialError(
+            f"Could not sign in to Azure: {first_line}", advice="Check the credentials given to this task."
+        )
+    explanation = explain(code, text)
+    return CredentialError(f"Could not sign in to Azure: {first_line}", advice=explanation.remedy)
+
+
+def _unreachable(address: str, doing: str, text: str) -> EndpointUnreachable:
+    advice = "Check cloud_environment, the network and the proxy variables."
+    if "certificate" in text.lower():
+        advice = "Name the CA that signed its certificate with the option ca_file."
+    return EndpointUnreachable(f"Could not {doing}: {address} does not answer ({text})", advice=advice)

@@ -1,0 +1,280 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The engine: every machine of a fleet gets its restore point, each by itself, all at once.
+
+One asyncio task per machine over one shared door to Azure. What a machine needs is decided from what Azure holds,
+under names that a repeated run derives again, so a run that is killed and repeated adopts what it had begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import typing as t
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ._arm import Arm, poll_pauses
+from ._errors import AppConsistentError, AzureError, DeadlineExceeded, EndpointUnreachable, OperationFailed
+from ._failures import Retry, explain
+from ._machine import Machine, read_machine
+from ._readiness import findings, in_transition
+from ._resource_ids import VmId
+from ._restore_points import (
+    Collection,
+    CollectionId,
+    RestorePoint,
+    begin_point,
+    check_not_deleting,
+    check_owner,
+    default_collection,
+    make_collection,
+    read_collection,
+    read_point,
+)
+from ._spans import words
+from ._verdict import Outcome, Verdict, from_error, judge
+from ._wish import Adopt, Keep, Step, TooEarly, Wish, next_step
+
+# Seconds before a machine is tried again after a failure that passes by itself, such as a change to it meanwhile.
+RETRY_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A machine of the fleet: the inventory's name for it, its id, and where its points are kept."""
+
+    host: str
+    vm: VmId
+    collection: CollectionId | None = None
+
+
+@dataclass
+class Board:
+    """Where every machine stands, for whoever shows progress."""
+
+    phases: dict[str, str] = field(default_factory=dict)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def put(self, host: str, phase: str) -> None:
+        self.phases[host] = phase
+
+    def end(self, outcome: Outcome) -> None:
+        self.phases.pop(outcome.host, None)
+        self.outcomes.append(outcome)
+
+    def counts(self) -> Counter[str]:
+        return Counter(self.phases.values())
+
+
+async def take_all(
+    arm: Arm, targets: t.Sequence[Target], wish: Wish, *, check: bool, board: Board | None = None
+) -> list[Outcome]:
+    """Take care of all targets at once and return an outcome for each, in their order. Raises for none of them."""
+    board = board or Board()
+    for target in targets:
+        board.put(target.host, "waiting")
+    return list(await asyncio.gather(*(take(arm, target, wish, check=check, board=board) for target in targets)))
+
+
+async def take(arm: Arm, target: Target, wish: Wish, *, check: bool, board: Board | None = None) -> Outcome:
+    """Take care of one machine. Whatever goes wrong is in the outcome, nothing is raised."""
+    work = _Work(
+        arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()),
+        target,
+        wish,
+        check,
+        board or Board(),
+        target.collection or default_collection(target.vm, wish.collection_group),
+    )
+    began = arm.clock.monotonic()
+    outcome = replace(await work.run(), seconds=arm.clock.monotonic() - began)
+    work.board.end(outcome)
+    return outcome
+
+
+@dataclass
+class _Work:
+    """The work on one machine."""
+
+    arm: Arm
+    target: Target
+    wish: Wish
+    check: bool
+    board: Board
+    where: CollectionId
+    machine: Machine | None = None
+    wrote: bool = False
+    name: str = ""
+
+    async def run(self) -> Outcome:
+        wish = self.wish
+        for attempt in range(1, self.wish.attempts + 1):
+            try:
+                outcome = await self._try(wish)
+            except AppConsistentError as error:
+                outcome = from_error(self._outcome(Verdict.FAILED), error, self._os)
+            if attempt == self.wish.attempts or not self._worth_another(outcome):
+                break
+            # The attempt that has just failed must not make this one come too early.
+            wish = replace(self.wish, min_interval=timedelta(0))
+            self.board.put(self.target.host, "trying again")
+            try:
+                await self.arm.sleep(RETRY_PAUSE, f"try {self.target.host} again")
+            except DeadlineExceeded:
+                break
+        if outcome.verdict is Verdict.RUNNING and outcome.point is None and self.name:
+            outcome = replace(outcome, cause=f"The restore point {self.name} is still in the making")
+        return replace(outcome, changed=self.wrote or outcome.verdict is Verdict.PLANNED)
+
+    async def _try(self, wish: Wish) -> Outcome:
+        self.board.put(self.target.host, "reading")
+        machine, collection = await asyncio.gather(
+            read_machine(self.arm, self.target.vm), read_collection(self.arm, self.where)
+        )
+        self.machine = machine
+        if collection is not None:
+            check_owner(collection, self.target.vm.path, f"the VM {self.target.vm.name}")
+            check_not_deleting(collection)
+        step = next_step(wish, collection, self._now())
+        if isinstance(step, (Keep, Adopt)):
+            return await self._settle(step)
+        if not self.check:
+            machine = await self._wait_for_extensions(machine)
+        found = findings(machine, wish.consistency, wish.exclude_disks)
+        if any(finding.blocks for finding in found):
+            return replace(
+                self._outcome(Verdict.REFUSED),
+                cause=". ".join(finding.message for finding in found if finding.blocks),
+                advice=" ".join(finding.remedy for finding in found if finding.blocks),
+                findings=found,
+            )
+        if isinstance(step, TooEarly):
+            return self._too_early(step)
+        if self.check:
+            return self._outcome(Verdict.PLANNED)
+        return replace(await self._make(step.name, collection, machine.location), findings=found)
+
+    async def _make(self, name: str, collection: Collection | None, location: str) -> Outcome:
+        """Ask Azure for the point and wait for it."""
+        self.name = name
+        self.board.put(self.target.host, "creating")
+        if collection is None:
+            await make_collection(self.arm, self.where, location=location, source_id=self.target.vm.path)
+            self.wrote = True
+        try:
+            answer = await begin_point(
+                self.arm,
+                self.where,
+                name,
+                consistency=self.wish.consistency,
+                exclude_disks=self.wish.exclude_disks,
+            )
+            self.wrote = True
+        except (AzureError, EndpointUnreachable) as error:
+            return await self._adopt_after(error)
+        if not self.wish.wait:
+            return replace(
+                self._outcome(Verdict.RUNNING),
+                point=await read_point(self.arm, self.where, name),
+                cause=f"The restore point {name} was asked for and not waited for",
+                advice="Run this again to see what came of it.",
+            )
+        await self.arm.finish(answer, doing=f"make the restore point {name} of {self.target.host}")
+        point = await read_point(self.arm, self.where, name)
+        if point is None:
+            raise OperationFailed(
+                f"find the restore point {name} of {self.target.host} that Azure says it has made",
+                code="RestorePointGone",
+                message="it is not there any more",
+            )
+        return judge(self._outcome(Verdict.FAILED), await self._until_ended(point), self.wish, self._os)
+
+    async def _adopt_after(self, error: AzureError | EndpointUnreachable) -> Outcome:
+        """A refused or unanswered request may have been accepted, or another run was faster: see what is there."""
+        collection = await read_collection(self.arm, self.where)
+        step: Step | None = next_step(self.wish, collection, self._now()) if collection else None
+        if isinstance(step, (Keep, Adopt)):
+            self.wrote = self.wrote or step.point.name == self.name
+            return await self._settle(step)
+        raise error
+
+    async def _settle(self, step: Keep | Adopt) -> Outcome:
+        """Return what comes of a point that is there already."""
+        if isinstance(step, Keep):
+            return replace(self._outcome(Verdict.FRESH), point=step.point)
+        self.name = step.point.name
+        if self.check or not self.wish.wait:
+            return replace(
+                self._outcome(Verdict.RUNNING),
+                point=step.point,
+                cause=f"The restore point {step.point.name} is in the making",
+                advice="Run this again to see what came of it.",
+            )
+        self.board.put(self.target.host, "creating")
+        return judge(self._outcome(Verdict.FAILED), await self._until_ended(step.point), self.wish, self._os)
+
+    async def _until_ended(self, point: RestorePoint) -> RestorePoint:
+        """Poll a point that is in progress: its operation belongs to another run, or has ended a moment before it."""
+        for pause in poll_pauses():
+            if not point.in_progress:
+                return point
+            doing = f"make the restore point {point.name} of {self.target.host}"
+            await self.arm.sleep(pause, doing)
+            point = await read_point(self.arm, self.where, point.name) or replace(point, state="Deleted")
+        return point
+
+    async def _wait_for_extensions(self, machine: Machine) -> Machine:
+        for pause in poll_pauses():
+            names = in_transition(machine)
+            if not names:
+                break
+            self.board.put(self.target.host, "waiting for extensions")
+            try:
+                await self.arm.sleep(pause, f"wait for the extensions {', '.join(names)} of {self.target.host}")
+            except DeadlineExceeded:
+                break
+            machine = await read_machine(self.arm, self.target.vm)
+        return machine
+
+    def _too_early(self, step: TooEarly) -> Outcome:
+        """The last attempt fell short and is too recent for another one: tell what it came to."""
+        outcome = judge(self._outcome(Verdict.FAILED), step.last, self.wish, self._os)
+        wait = words(step.next_at - self._now())
+        if outcome.verdict is Verdict.REACHED:
+            outcome = replace(
+                outcome,
+                verdict=Verdict.REFUSED,
+                cause=f"The last good point {step.last.name} is too old, and the next attempt would come too early",
+            )
+        return replace(
+            outcome,
+            advice=f"{outcome.advice} The next attempt is allowed in {wait} (min_interval).".strip(),
+            next_attempt=step.next_at,
+        )
+
+    def _worth_another(self, outcome: Outcome) -> bool:
+        """Tell whether the failure passes by itself. Each attempt counts among Azure's three per hour."""
+        if outcome.verdict is not Verdict.FAILED or self.check or not outcome.failure.get("code"):
+            return False
+        failure = outcome.failure
+        explanation = explain(failure["code"], failure["message"], status=failure["status"], os=self._os or None)
+        return explanation.retry is Retry.LATER and failure["status"] != 429
+
+    def _outcome(self, verdict: Verdict) -> Outcome:
+        return Outcome(
+            host=self.target.host,
+            vm_id=self.target.vm.path,
+            verdict=verdict,
+            requested=self.wish.consistency,
+            minimum=self.wish.minimum,
+            collection_id=self.where.path,
+        )
+
+    @property
+    def _os(self) -> str:
+        return self.machine.os if self.machine else ""
+
+    def _now(self) -> datetime:
+        return self.arm.clock.utc_now()

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The third-party libraries of the Azure side, and what to say where they are missing.
+
+Every other file takes them from here, so that the collection can be imported (and documented) without them.
+"""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+
+MISSING = ""
+
+try:
+    import aiohttp
+    import yarl
+    from azure.core.credentials_async import AsyncTokenCredential
+    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+    from azure.core.pipeline import PipelineRequest, PipelineResponse
+    from azure.core.pipeline.policies import (
+        AsyncHTTPPolicy,
+        AsyncRetryPolicy,
+        HeadersPolicy,
+        RequestIdPolicy,
+        UserAgentPolicy,
+    )
+    from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
+    from azure.core.rest import AsyncHttpResponse, HttpRequest
+    from azure.mgmt.core import AsyncARMPipelineClient
+    from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
+except ImportError as _error:
+    MISSING = str(_error)
+
+    def __getattr__(name: str) -> t.Any:
+        return type(name, (Exception,), {"__class_getitem__": classmethod(lambda cls, _item: cls)})
+
+
+REQUIREMENTS = "aiohttp azure-core azure-identity azure-mgmt-core"
+
+
+def missing_sentence() -> str:
+    """Return what to tell the user, empty when all libraries are there."""
+    if not MISSING:
+        return ""
+    return (
+        f"The Python that runs Ansible on this controller ({sys.executable}) lacks a library of "
+        f"appconsistent.azure: {MISSING}. Install with: {sys.executable} -m pip install {REQUIREMENTS}"
+    )
+
+
+__all__ = [
+    "MISSING",
+    "AioHttpTransport",
+    "AsyncARMChallengeAuthenticationPolicy",
+    "AsyncARMPipelineClient",
+    "AsyncHTTPPolicy",
+    "AsyncHttpResponse",
+    "AsyncHttpTransport",
+    "AsyncRetryPolicy",
+    "AsyncTokenCredential",
+    "ClientAuthenticationError",
+    "HeadersPolicy",
+    "HttpRequest",
+    "PipelineRequest",
+    "PipelineResponse",
+    "RequestIdPolicy",
+    "ServiceRequestError",
+    "ServiceResponseError",
+    "UserAgentPolicy",
+    "aiohttp",
+    "missing_sentence",
+    "yarl",
+]
