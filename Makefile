@@ -1,0 +1,45 @@
+# The commands of the project. Each sets up what it needs in .venv; PYTHON chooses the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# Ansible ignores an ansible.cfg in a folder that others can write to, unless it is told.
+export ANSIBLE_CONFIG = $(CURDIR)/ansible.cfg
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# ansible-core is the newest that the interpreter can run, unless a version is asked for: make test ANSIBLE='~=2.16.0'
+ANSIBLE ?= >=2.16
+
+.PHONY: demo test lint bench simulator clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(VENV)/.lint
+	tests/lint.sh
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks
+
+simulator: $(VENV)/.demo
+	$(BIN)/python -m tests.azure_simulator
+
+clean:
+	rm -rf $(VENV) .demo
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements.txt
+	touch $@
+
+$(VENV)/.test: tests/requirements.txt $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r tests/requirements.txt
+	touch $@
+
+$(VENV)/.lint: requirements-dev.txt $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements-dev.txt
+	touch $@
