@@ -1,0 +1,15 @@
+#!/bin/bash
+# Run ansible-test sanity on a staged copy: it wants a real folder ansible_collections/NAMESPACE/NAME outside any
+# repository, and refuses links.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+copy="$stage/ansible_collections/appconsistent/azure"
+mkdir -p "$copy"
+cd "$root"
+git ls-files --cached --others --exclude-standard -z -- . ':!.tree' |
+    while IFS= read -r -d '' file; do [ -e "$file" ] && printf '%s\0' "$file"; done 2>/dev/null |
+    tar --null --files-from=- --create --file=- | tar --extract --file=- --directory="$copy"
+cd "$copy"
+ansible-test sanity --color no "$@"
