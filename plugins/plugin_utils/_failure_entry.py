@@ -9,11 +9,14 @@ from dataclasses import dataclass
 
 
 class Retry(enum.Enum):
-    """What trying again can bring."""
+    """What sending the same request again can bring."""
 
     LATER = "later"
+    """It can succeed after a while without anybody doing anything."""
     FIX_FIRST = "fix_first"
+    """It can succeed once something else has been put right, in Azure or in the guest."""
     NEVER = "never"
+    """It cannot succeed: the request itself has to be another one."""
 
 
 class Seen(enum.Enum):
@@ -29,7 +32,7 @@ class Seen(enum.Enum):
 
 @dataclass(frozen=True)
 class Example:
-    """An answer as Azure or the guest words it, with all that is known about it."""
+    """A failure as Azure or the guest words it, with all that is known about it."""
 
     code: str
     message: str
@@ -42,7 +45,7 @@ class Entry:
     """A known failure: how to recognise it and what to do about it.
 
     Every condition that is given must hold: one of the codes, the words, one of the HTTP statuses, the system of the
-    guest. The words are a regular expression, searched in the message without regard to case. One code has many
+    guest. The words are a regular expression, searched in code and message without regard to case. One code has many
     causes and Microsoft rewords its messages, so the words name only what tells this cause from the others.
     """
 
@@ -57,4 +60,7 @@ class Entry:
     words: str = ""
     statuses: tuple[int, ...] = ()
     os: str = ""
-    words_suffice: bool = False  # under whatever code: the words are telling, the codes are only where they were met
+    words_suffice: bool = False
+    """The words are telling under whatever code; the codes are only those under which they were met."""
+    writer_failed: bool = False
+    """A VSS writer failed, so Azure does not ask the writers in the next attempts."""

@@ -7,18 +7,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ._errors import redact
 from ._failure_catalogue import CATALOGUE
 from ._failure_entry import Entry, Retry
 
 __all__ = ("Explanation", "Retry", "application_consistency_is_tried", "explain", "starts_writer_fallback")
 
-# "How VM snapshot extension works with restore points": after a VSS writer failed, the next three attempts take
+# "VMSnapshot extension", section "VSS writer failures (Windows)": after a writer failed, the next three attempts take
 # file-system-consistent points whatever their schedule; application consistency is tried again from the fourth.
 ATTEMPTS_WITHOUT_WRITERS = 3
 
 # A message can come from a guest. What is searched and what is shown of it are bounded.
 _SEARCHED = 8_000
 _SHOWN = 600
+
+# Azure wraps one failure into another and puts the inner code into the text: "StatusCode.FailedPrepostPreScriptFailed",
+# "(AuthorizationFailed) The client ...", "AADSTS700016: ...", "... HRESULT 0x800423F4", pasted JSON. A code of this
+# length does not stand there by chance. The Linux agent's numbers are told from any extension's exit status by size.
+_TELLING_LENGTH = 10
+_AGENT_CODE = re.compile(r"terminal error code '?(10\d\d)\b")
 
 
 @dataclass(frozen=True)
@@ -34,17 +41,17 @@ class Explanation:
 
 def explain(code: str, message: str, *, status: int | None = None, os: str | None = None) -> Explanation:
     """Explain a failure; `status` is that of the HTTP answer and `os` is `linux` or `windows`, where known."""
-    answer = _Answer(code.strip().casefold(), message[:_SEARCHED], status, os.casefold() if os else None)
-    fits = [(fit, entry) for entry in CATALOGUE if (fit := _fit(entry, answer)) is not None]
+    failure = _Failure(code, message, status, os)
+    fits = [(fit, entry) for entry in CATALOGUE if (fit := _fit(entry, failure)) is not None]
     if not fits:
-        return _unknown(code, message, status)
+        return _unknown(code, message, failure)
     _, best = max(fits, key=lambda pair: pair[0])
     return Explanation(best.key, best.cause, best.remedy, best.retry, best.docs)
 
 
 def starts_writer_fallback(key: str) -> bool:
-    """Whether Azure answers this failure with three file-system-consistent attempts."""
-    return key in ("vss_writers_bad", "backup_vss_writers_bad")
+    """Whether Azure does not ask the VSS writers in the next attempts after this failure."""
+    return any(entry.writer_failed for entry in CATALOGUE if entry.key == key)
 
 
 def application_consistency_is_tried(attempts_since_writer_failure: int) -> bool:
@@ -52,47 +59,54 @@ def application_consistency_is_tried(attempts_since_writer_failure: int) -> bool
     return attempts_since_writer_failure >= ATTEMPTS_WITHOUT_WRITERS
 
 
-@dataclass(frozen=True)
-class _Answer:
-    code: str
-    message: str
-    status: int | None
-    os: str | None
+class _Failure:
+    """A failure as it is looked up: in one case and on one line."""
+
+    def __init__(self, code: str, message: str, status: int | None, os: str | None) -> None:
+        self.code = code.strip()[:_SHOWN].casefold()
+        message = " ".join(message[:_SEARCHED].casefold().split())
+        self.text = f"{self.code}: {message}"
+        words = {word for word in re.findall(r"\w+", message) if len(word) >= _TELLING_LENGTH}
+        self.inner = (words | set(_AGENT_CODE.findall(message))) - {self.code}
+        self.status = status
+        self.os = os.casefold() if os else None
 
 
-def _fit(entry: Entry, answer: _Answer) -> tuple[bool, bool, bool, int] | None:
-    """How closely an entry fits, the telling things first; None when it does not."""
-    by_words = bool(entry.words) and re.search(entry.words, answer.message, re.IGNORECASE | re.DOTALL) is not None
-    by_code = any(answer.code == code.casefold() for code in entry.codes)
-    by_status = answer.status in entry.statuses
-    by_os = bool(entry.os) and entry.os == answer.os
+def _fit(entry: Entry, failure: _Failure) -> tuple[bool, bool, bool, bool, int] | None:
+    """Return how closely an entry fits, the most telling sign first; None when it does not."""
+    codes = {code.casefold() for code in entry.codes}
+    inner = not codes.isdisjoint(failure.inner)
+    code = inner or failure.code in codes
+    words = bool(entry.words) and re.search(entry.words, failure.text, re.IGNORECASE) is not None
+    status = failure.status in entry.statuses
+    os = bool(entry.os) and entry.os == failure.os
     if (
-        (entry.words and not by_words)
-        or (entry.codes and not by_code and not entry.words_suffice)
-        or (entry.statuses and not by_status)
-        or (entry.os and answer.os and not by_os)
+        (entry.codes and not code and not entry.words_suffice)
+        or (entry.words and not words)
+        or (entry.statuses and not status)
+        or (entry.os and failure.os and not os)
     ):
         return None
-    return by_words, by_code, by_status, by_os - bool(entry.os and not by_os)
+    unsure = bool(entry.os) and not failure.os
+    return inner, words, code, status, os - unsure
 
 
-_SAYS_TRY_AGAIN = re.compile(r"try again|retry|transient|temporar|timed? ?out|too many requests|busy", re.IGNORECASE)
+_SAYS_TRY_AGAIN = re.compile(r"try again|retry|transient|temporar|timed?[ -]?out|too many requests|busy")
 
 
-def _unknown(code: str, message: str, status: int | None) -> Explanation:
-    """Azure's own words and what can be advised without knowing more."""
-    said = ": ".join(part for part in (_plain(code), _plain(message)) if part) or "no code and no message"
-    if status == 429 or (status is not None and status >= 500) or _SAYS_TRY_AGAIN.search(message[:_SEARCHED]):
-        remedy = "Try again later; if it comes back, read what Azure says and check the VM's extensions and agent."
+def _unknown(code: str, message: str, failure: _Failure) -> Explanation:
+    """Keep Azure's own words and advise what can be advised without knowing more."""
+    if failure.status == 429 or (failure.status or 0) >= 500 or _SAYS_TRY_AGAIN.search(failure.text):
+        remedy = "Try again later; if it comes back, look at the VM's agent and extensions and at its activity log."
         retry = Retry.LATER
     else:
-        remedy = "Read what Azure says, put it right, and run again; the VM's activity log has more on the operation."
+        remedy = "Put right what Azure names, then run again; the VM's activity log has more about the operation."
         retry = Retry.FIX_FIRST
-    return Explanation("unknown", f"Azure said {said}", remedy, retry, "")
+    said = ": ".join(part for part in (_shown(code), _shown(message)) if part)
+    cause = f"Azure said: {said}" if said else "Azure gave neither a code nor a message"
+    return Explanation("unknown", cause if cause.endswith(".") else f"{cause}.", remedy, retry, "")
 
 
-def _plain(text: str) -> str:
-    """One bounded line without the query of a URL, which can hold a signature."""
-    line = " ".join(re.sub(r"(https?://[^\s?]{1,500})\?\S*", r"\1?...", text[:_SEARCHED]).split())
-    line = "".join(sign if sign.isprintable() else "?" for sign in line)
-    return line if len(line) <= _SHOWN else line[: _SHOWN - 3] + "..."
+def _shown(text: str) -> str:
+    line = " ".join(redact(text[:_SEARCHED]).split())
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 4]} ..."
