@@ -119,7 +119,7 @@ ARM: tuple[Entry, ...] = (
     _entry(
         key="vm_unknown",
         codes=("ResourceNotFound", "VMNotFound", "NotFound"),
-        words=r"Microsoft\.Compute/virtualMachines/[^/']+'|VMNotFound|virtual machine",
+        words=r"Microsoft\.Compute/virtualMachines/[^/']{1,80}'|VMNotFound|virtual machine",
         cause="The VM does not exist, or no longer, or under another name.",
         remedy="Check the VM's resource id, and renew the inventory.",
         retry=Retry.FIX_FIRST,

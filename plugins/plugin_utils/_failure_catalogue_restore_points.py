@@ -14,7 +14,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vss_writers_bad",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*VSS writers?\b.{0,60}\bbad state",
+        words=r"restore ?point.{0,300}VSS writers?\b.{0,60}\bbad state",
         words_suffice=True,
         cause="One or more VSS writers in the guest were not stable when the snapshot was asked for.",
         remedy="Restart the services that own the failed writers (vss_writers does it), and reboot the VM if they do "
@@ -30,7 +30,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="com_plus_error",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*COM\+ error",
+        words=r"restore ?point.{0,300}COM\+ error",
         words_suffice=True,
         cause="The Windows service COM+ System Application does not run or does not work.",
         remedy="Restart the service COMSysApp in the guest, then the VM if it persists.",
@@ -60,7 +60,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="msdtc_unreachable",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*Distributed Transaction Coordinator",
+        words=r"restore ?point.{0,300}Distributed Transaction Coordinator",
         words_suffice=True,
         cause="COM+ in the guest cannot talk to the Distributed Transaction Coordinator.",
         remedy="Set the service MSDTC to log on as Network Service and start it. If it does not start, install it "
@@ -76,7 +76,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vc_redistributable",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*Visual C\+\+",
+        words=r"restore ?point.{0,300}Visual C\+\+",
         words_suffice=True,
         cause="The Visual C++ redistributable that the snapshot extension brings could not be installed.",
         remedy="Install vcredist2013_x64 from the extension's folder below C:\\Packages\\Plugins, then restart the VM. "
@@ -92,7 +92,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="restore_point_limit",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*snapshot limit",
+        words=r"restore ?point.{0,300}snapshot limit",
         words_suffice=True,
         cause="A disk has as many snapshots as it may have; a VM can have 500 restore points over all collections.",
         remedy="Delete restore points that are no longer needed, and let retention keep fewer of them.",
@@ -106,7 +106,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vm_resources",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*inadequate VM resources",
+        words=r"restore ?point.{0,300}inadequate VM resources",
         words_suffice=True,
         cause="The VM had too little CPU, memory or disk throughput left to take the snapshot in time.",
         remedy="Move the schedule to a quieter hour, or give the VM a larger size.",
@@ -120,7 +120,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="guest_network",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.*no network connectivity",
+        words=r"restore ?point.{0,300}no network connectivity",
         words_suffice=True,
         cause="The snapshot extension in the guest reached neither the host nor Azure Storage.",
         remedy="Allow the guest 168.63.129.16 on ports 80, 443 and 32526 past firewall and proxy, and see that DHCP "
@@ -148,7 +148,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="shared_disks",
         codes=("VMRestorePointClientError", "OperationNotAllowed"),
-        words=r"restore ?point.*shared disk",
+        words=r"restore ?point.{0,300}shared disk",
         words_suffice=True,
         cause="The VM has a shared disk, which a restore point cannot hold.",
         remedy="Exclude the shared disk from the restore point.",
@@ -185,7 +185,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="disks_not_allocated",
         codes=("OperationNotAllowed",),
-        words=r"disk\S*\s.{0,40}not.{0,20}allocated",
+        words=r"disk\S{0,4}\s.{0,40}not.{0,20}allocated",
         words_suffice=True,
         cause="A disk of the VM was never allocated well, so it cannot be captured.",
         remedy="Exclude the disk from the restore point, or detach and repair it.",
@@ -372,7 +372,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="collection_being_deleted",
         codes=("OperationNotAllowed",),
-        words=r"restore ?point collection.*marked for deletion",
+        words=r"restore ?point collection.{0,300}marked for deletion",
         words_suffice=True,
         cause="The restore point collection is being deleted.",
         remedy="Wait until the deletion is finished, or use a collection of another name.",

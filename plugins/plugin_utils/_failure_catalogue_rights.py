@@ -16,7 +16,7 @@ RIGHTS: tuple[Entry, ...] = (
     _lock(
         key="extension_locked",
         codes=("ScopeLocked",),
-        words=r"virtualMachines/[^/'\s]+/extensions",
+        words=r"virtualMachines/[^/'\s]{1,80}/extensions",
         cause="A management lock guards the extension, as this collection's guard does on purpose.",
         remedy="Lift the guard with snapshot_extension_guard if the extension really has to go; a repair with "
         "snapshot_extension lifts it and puts it back by itself.",

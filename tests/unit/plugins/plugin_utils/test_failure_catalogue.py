@@ -144,3 +144,8 @@ def test_the_page_of_failures_is_in_step_with_the_catalogue() -> None:
 def test_the_page_has_every_entry_under_its_key() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert re.findall(r"^### `(.+)`$", text, re.MULTILINE) == [entry.key for entry in CATALOGUE]
+
+
+@EVERY_ENTRY
+def test_the_words_reach_a_bounded_way_so_that_a_hostile_message_costs_little(entry: Entry) -> None:
+    assert re.search(r"[*+]", entry.words.replace(r"\+", "")) is None

@@ -38,6 +38,7 @@ def test_a_message_that_microsoft_rewords_is_still_known(message: str) -> None:
 def test_a_telling_message_is_known_under_a_new_code() -> None:
     """Microsoft's page gives one message two codes, heading and body; a third one must not make it unknown."""
     assert explain("VMRestorePointUserError", WRITERS).key == "vss_writers_bad"
+    assert explain("InternalError", WRITERS).key == "vss_writers_bad"
     assert explain("Conflict", "Changes were made to the Virtual Machine while ...").key == "vm_changed_during_create"
 
 
