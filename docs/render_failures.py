@@ -81,7 +81,7 @@ def _signs(entry: Entry) -> str:
 
 def _text(text: str) -> str:
     """Keep what Markdown would take for mark-up as it is."""
-    return "".join(f"\\{sign}" if sign in "\\*_<>`[]" else sign for sign in " ".join(text.split()))
+    return "".join(f"\\{sign}" if sign in "\\*<>`[]" else sign for sign in " ".join(text.split()))
 
 
 if __name__ == "__main__":

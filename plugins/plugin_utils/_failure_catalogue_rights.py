@@ -35,8 +35,8 @@ RIGHTS: tuple[Entry, ...] = (
         words=r"restorePointCollections",
         cause="A management lock covers the restore points, so old ones cannot be deleted and the limit of 500 comes "
         "nearer.",
-        remedy="Remove the lock from the group or subscription that holds the collections, or move the collections to "
-        "a group without one.",
+        remedy="Remove the lock from the group or subscription that holds the collections, or make the collections "
+        "in a group without one.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "ScopeLocked",
