@@ -115,6 +115,8 @@ class _Work:
                 outcome = await self._try(wish)
             except AppConsistentError as error:
                 outcome = from_error(self._outcome(Verdict.FAILED), error, self._os)
+            except Exception as error:  # a mistake of ours about one machine must not cost the others their points
+                outcome = from_error(self._outcome(Verdict.FAILED), _mistake(self.target.host, error), self._os)
             if attempt == self.wish.attempts or not self._worth_another(outcome):
                 break
             # The attempt that has just failed must not make this one come too early.
@@ -278,3 +280,10 @@ class _Work:
 
     def _now(self) -> datetime:
         return self.arm.clock.utc_now()
+
+
+def _mistake(host: str, error: Exception) -> AppConsistentError:
+    return AppConsistentError(
+        f"Could not go on with {host} because of a mistake in appconsistent.azure ({type(error).__name__}: {error})",
+        advice="Report it with the versions of the collection and of ansible-core.",
+    )

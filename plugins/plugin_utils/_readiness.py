@@ -60,7 +60,7 @@ def _power(machine: Machine) -> t.Iterator[Finding]:
 
 def _agent(machine: Machine) -> t.Iterator[Finding]:
     if machine.power == "running" and not machine.agent_ready:
-        said = f" ({machine.agent_message})" if machine.agent_message else ""
+        said = f" ({machine.agent_message.rstrip('. ')})" if machine.agent_message else ""
         yield Finding(
             "agent_not_ready",
             True,
@@ -82,7 +82,7 @@ def _extensions(machine: Machine) -> t.Iterator[Finding]:
                 "Wait until it is provisioned, then run this again; if it stays so, repair or remove it.",
             )
             continue
-        said = f": {extension.message}" if extension.message else ""
+        said = f": {extension.message.rstrip('. ')}" if extension.message else ""
         if extension.takes_snapshots:
             yield Finding(
                 "snapshot_extension_failed",
