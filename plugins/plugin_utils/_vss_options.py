@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ._errors import InvalidInput
+from ._vss_repair import Limits
 from ._vss_services import FORBIDDEN_SERVICES, IMPACTS, SERVICE_NAME, Services, WriterService
 
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})\}?")
@@ -30,12 +31,16 @@ SHARED_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
 
 
 def services_of(options: t.Mapping[str, t.Any]) -> Services:
-    """Return the table with the user's rows before it; times and names are looked at here, too."""
-    if not 10 <= options["list_timeout"] <= 3600:
-        raise InvalidInput(f"list_timeout must be from 10 to 3600 seconds, not {options['list_timeout']}.")
-    if not 0 <= options["busy_timeout"] <= 86400:
-        raise InvalidInput(f"busy_timeout must be from 0 to 86400 seconds, not {options['busy_timeout']}.")
+    """Return the table with the user's rows before it."""
+    _checked_seconds(options, "list_timeout", 10, 3600)
+    _checked_seconds(options, "busy_timeout", 0, 86400)
     return Services(_row(row) for row in options["writer_services"])
+
+
+def limits_of(options: t.Mapping[str, t.Any]) -> Limits:
+    """Return the user's times."""
+    _checked_seconds(options, "settle_timeout", 0, 3600)
+    return Limits(options["list_timeout"], options["busy_timeout"], options["settle_timeout"])
 
 
 def checked_service(name: str, option: str) -> str:
@@ -61,3 +66,8 @@ def _row(row: t.Mapping[str, t.Any]) -> WriterService:
         service=checked_service(row["service"].strip(), "writer_services"),
         impact=row["impact"],
     )
+
+
+def _checked_seconds(options: t.Mapping[str, t.Any], name: str, least: int, most: int) -> None:
+    if not least <= options[name] <= most:
+        raise InvalidInput(f"{name} must be from {least} to {most} seconds, not {options[name]}.")

@@ -8,7 +8,9 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._finding import Finding, ranked, verdict
+from ._failures import ATTEMPTS_WITHOUT_WRITERS
 from ._vss_findings import findings
+from ._vss_repair import Repair
 from ._vss_services import Services
 from ._vss_survey import Survey
 
@@ -28,3 +30,41 @@ def report(survey: Survey, services: Services, further: t.Iterable[Finding] = ()
         "findings": [finding.as_dict() for finding in found],
         "verdict": verdict(found),
     }
+
+
+def repair_report(repair: Repair, services: Services, host: str, *, check_mode: bool) -> dict[str, t.Any]:
+    """Return the result of a repair. It failed where a writer that should be well is not."""
+    told = report(repair.after, services, repair.findings)
+    from_attempt = ATTEMPTS_WITHOUT_WRITERS + 1 if repair.changed else 1
+    result = {
+        **told,
+        "changed": repair.changed,
+        "restarts": [restart.as_dict() for restart in repair.restarts],
+        "left": [left.as_dict() for left in repair.left],
+        "reboot_required": repair.reboot_required,
+        "application_consistent_from_attempt": from_attempt if repair.healed else None,
+        "diff": {"before": _states(repair.before), "after": _states(repair.after, repair if check_mode else None)},
+    }
+    ill = told["verdict"] == "error"
+    if ill and not (check_mode and repair.after.complete and not repair.after.busy):
+        result.update(failed=True, msg=_sentence(repair, told["findings"], host))
+    return result
+
+
+def _sentence(repair: Repair, found: list[dict[str, t.Any]], host: str) -> str:
+    first = next(finding for finding in found if finding["severity"] == "error")
+    further = sum(finding["severity"] == "error" for finding in found) - 1
+    done = f" after {len(repair.restarts)} restart(s)" if repair.changed else ""
+    more = f" ({further} more in findings.)" if further else ""
+    return f"VSS on {host} is not healthy{done}: {first['message']} {first['remedy']}{more}"
+
+
+def _states(survey: Survey, planned: Repair | None = None) -> str:
+    """One line a writer. In check mode, those whose service would be restarted are shown as they should become."""
+    expected = {target.name for restart in planned.restarts for target in restart.step.targets} if planned else set()
+    lines = []
+    for writer in sorted(survey.writers, key=lambda writer: writer.name.casefold()):
+        healthy = writer.name in expected
+        lines.append(f"{writer.name}: {'healthy' if healthy else writer.health}\n")
+        expected.discard(writer.name)
+    return "".join(lines + [f"{name}: healthy\n" for name in sorted(expected)])

@@ -113,6 +113,27 @@ try{$r.volumes=@(foreach($x in Get-CimInstance Win32_Volume -Filter 'DriveType=3
 """
 )
 
+# Stops and starts one service, and starts what depended on it and ran. Each step has its own outcome, so that a service
+# that would not stop still gets its dependents back. Without `stop` it only brings back what should run.
+_RESTART = r"""$limit=[TimeSpan]::FromSeconds($p.limit)
+function Start-One($name){
+$x=Get-Service -Name $name
+if($x.Status -ne 'Running'){if($x.Status -ne 'StartPending'){$x.Start()};$x.WaitForStatus('Running',$limit)}
+}
+function Get-State($name){try{[string](Get-Service -Name $name).Status}catch{'Missing'}}
+$s=Get-Service -Name $p.service
+$r.before=[string]$s.Status
+$up=@($p.dependents)+@(foreach($x in $s.DependentServices){if($x.Status -eq 'Running'){$x.Name}})
+$up=@($up|Where-Object{$_}|Select-Object -Unique)
+if($p.stop -and $s.Status -ne 'Stopped'){
+try{if($s.Status -ne 'StopPending'){$s.Stop()};$s.WaitForStatus('Stopped',$limit)}catch{$r.problems.stop=Get-Problem $_}
+}
+try{Start-One $p.service}catch{$r.problems.start=Get-Problem $_}
+[Array]::Reverse($up)
+$r.dependents=@(foreach($x in $up){$e='';try{Start-One $x}catch{$e=Get-Problem $_};"$x`t$(Get-State $x)`t$e"})
+$r.after=Get-State $p.service
+"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -145,4 +166,12 @@ SURVEY = Command(
     purpose="Lists the VSS writers, providers, shadow storage and volumes, and all services with their dependents.",
 )
 
-COMMANDS: t.Final = {command.name: command for command in (SURVEY,)}
+RESTART = Command(
+    name="restart_service",
+    body=_RESTART,
+    changes=True,
+    seconds=60,
+    purpose="Restarts one service and starts the services again that depended on it and ran.",
+)
+
+COMMANDS: t.Final = {command.name: command for command in (SURVEY, RESTART)}

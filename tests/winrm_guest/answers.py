@@ -95,7 +95,38 @@ def _raw_storage(machine: Machine) -> bytes:
     ).encode()
 
 
-COMMANDS: dict[str, t.Callable[[Machine, Answer], Answer]] = {"survey": _survey}
+def _restart_service(machine: Machine, arguments: Answer) -> Answer:
+    machine.changes += 1
+    service = machine.service(arguments["service"])
+    if service is None:
+        raise Failed("Microsoft.PowerShell.Commands.ServiceCommandException", "Cannot find any service with that name.")
+    problems: dict[str, str] = {}
+    before = service.status
+    running = [dependent.name for dependent in machine.dependents(service.name) if dependent.status == "Running"]
+    back = list(dict.fromkeys([*arguments["dependents"], *running]))
+    if arguments["stop"] and service.status != "Stopped":
+        # ServiceController.Stop() stops the dependents first, and gives up at the first that will not.
+        for wanted in [*machine.dependents(service.name), service]:
+            if wanted.status == "Running" and (problem := machine.stop(wanted)):
+                problems["stop"] = problem
+                break
+    if service.status != "Running" and (problem := machine.start(service)):
+        problems["start"] = problem
+    lines = []
+    for name in reversed(back):
+        dependent = machine.service(name)
+        problem = ""
+        if dependent and dependent.status != "Running":
+            problem = machine.start(dependent) or ""
+        lines.append(f"{name}\t{dependent.status if dependent else 'Missing'}\t{problem}")
+    return {"before": before, "after": service.status, "dependents": lines, "problems": problems}
+
+
+class Failed(Exception):
+    """The script ended in an exception of PowerShell."""
+
+
+COMMANDS: dict[str, t.Callable[[Machine, Answer], Answer]] = {"survey": _survey, "restart_service": _restart_service}
 
 # What a playbook of plain `raw` tasks sends; the benchmark compares with it.
 PLAIN: dict[str, t.Callable[[Machine], bytes]] = {

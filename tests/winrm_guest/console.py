@@ -75,7 +75,14 @@ def _answered(machine: Machine, name: str, arguments: dict[str, t.Any]) -> Outpu
     if fault == "script_error":
         error = {"type": "System.UnauthorizedAccessException", "message": "Zugriff verweigert", "line": 12}
         return Output(1, _envelope({"command": name, "ok": False, "error": error, "data": {}}))
-    out = _envelope({"command": name, "ok": True, "data": answers.COMMANDS[name](machine, arguments)})
+    try:
+        data = answers.COMMANDS[name](machine, arguments)
+    except answers.Failed as failed:
+        kind, message = failed.args
+        return Output(
+            1, _envelope({"command": name, "ok": False, "error": {"type": kind, "message": message, "line": 9}})
+        )
+    out = _envelope({"command": name, "ok": True, "data": data})
     damaged = {
         "cut": lambda: out[: len(out) // 2],
         "rubbish": lambda: bytes(range(256)) * 40,
