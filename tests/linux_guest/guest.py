@@ -23,6 +23,7 @@ from . import images
 from .engines import DISK, ENGINES
 from .extension.pace import DOCUMENTED, Pace
 from .spec import GuestSpec
+from .writer import Writer
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 60.0
@@ -206,6 +207,15 @@ class LinuxGuest:
         as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--"] if user else []
         enter = ["nsenter", f"--target={self.pid}", "--mount", "--pid", "--ipc", "--uts", "--root", "--wd", "--"]
         return [*enter, *as_user, *command]
+
+    def enter(self, command: Sequence[str], user: str | None) -> list[str]:
+        return self.command(command, user=user)
+
+    def writer(
+        self, *, clients: int = 4, tables: Sequence[str] = (), pause: float = 0.002, ledger: Path | None = None
+    ) -> Writer:
+        """Clients that write numbered rows for as long as the `with` block lasts."""
+        return Writer(self, clients=clients, tables=tables, pause=pause, ledger=ledger)
 
     def ssh_command(self, *command: str) -> list[str]:
         """The command line that runs a command in the guest over SSH, with the unmodified client."""

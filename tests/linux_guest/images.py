@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from . import kernel
-from .engines import ENGINES
 
 _PROJECT = Path(__file__).resolve().parents[2]
 _CHUNK = 1 << 20
@@ -73,7 +72,7 @@ def template(folder: Path, engine: str | None, filesystem: str, megabytes: int) 
 
 
 def _fill(image: Path, engine: str, filesystem: str) -> None:
-    command = [sys.executable, "-m", "tests.linux_guest.images", str(image), engine, filesystem]
+    command = [sys.executable, "-m", "tests.linux_guest.template_disk", str(image), engine, filesystem]
     made = subprocess.run(command, cwd=_PROJECT, capture_output=True, text=True, timeout=120, check=False)
     if made.returncode:
         raise RuntimeError(f"An empty {engine} data folder could not be made: {(made.stderr or made.stdout)[-2000:]}")
@@ -87,17 +86,3 @@ def mount_image(image: Path, mount_point: Path, filesystem: str) -> None:
         check=True,
         timeout=60,
     )
-
-
-def _main(image: Path, engine: str, filesystem: str) -> None:
-    kernel.unshare(kernel.CLONE_NEWNS)
-    kernel.mount("none", Path("/"), flags=kernel.MS_REC | kernel.MS_PRIVATE)
-    # A database account must be able to reach the folder; /mnt is covered for us alone.
-    covered = Path("/mnt")
-    kernel.mount("tmpfs", covered, "tmpfs", options="mode=755")
-    mount_image(image, covered / "disk", filesystem)
-    ENGINES[engine].initialise(covered / "disk")
-
-
-if __name__ == "__main__":
-    _main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -66,7 +66,7 @@ def _start_guest(spec: GuestSpec, freezer: socket.socket) -> tuple[int, socket.s
 
 def main() -> int:
     # Unbuffered: what follows the first line is read from the descriptor.
-    with open(0, "rb", buffering=0, closefd=False) as orders:  # noqa: PTH123
+    with open(0, "rb", buffering=0, closefd=False) as orders:
         spec = GuestSpec.from_json(orders.readline().decode())
     listeners = (spec.ssh_listener, spec.service_listener)
     freezer = _start_safe_freeze(listeners)

@@ -116,10 +116,10 @@ def _write_files(spec: GuestSpec, root: Path) -> None:
     if spec.engine is None:
         return
     engine = ENGINES[spec.engine]
-    for path, text in engine.configuration:
+    for path, text in engine.configuration(spec.server_options):
         target = root / path.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text + "".join(f"{option}\n" for option in spec.server_options))
+        target.write_text(text)
     run_folder = root / engine.run_folder.relative_to("/")
     run_folder.mkdir(mode=0o755)
     shutil.chown(spec.run_folder, engine.user, engine.user)

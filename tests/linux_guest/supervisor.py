@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from . import kernel, root_tree
-from .engines import DISK, ENGINES
+from .engines import ENGINES
 from .extension import agent
 from .spec import GuestSpec
 
@@ -95,17 +95,15 @@ class Supervisor:
 
     def _start_server(self) -> None:
         engine = ENGINES[str(self._spec.engine)]
-        command = engine.server_command(DISK, engine.run_folder, defaults=True)
-        if engine.name == "postgresql":
-            command += [word for option in self._spec.server_options for word in ("-c", option)]
+        user = engine.server_account
         self._server = self._spawn(
-            command,
+            engine.guest_command(self._spec.server_options),
             stdin=subprocess.DEVNULL,
             stdout=self._server_log,
             stderr=self._server_log,
-            user=engine.user if engine.name != "mariadb" else None,
-            group=engine.user if engine.name != "mariadb" else None,
-            extra_groups=[] if engine.name != "mariadb" else None,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
             env=SERVICE_ENVIRONMENT,
         )
 
