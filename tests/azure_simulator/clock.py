@@ -31,7 +31,7 @@ class Clock:
 
     def stamp(self, at: float | None = None) -> str:
         """The way Azure writes times: seven fractional digits and a numeric offset."""
-        return f"{self.wall(at).strftime('%Y-%m-%dT%H:%M:%S.%f')}1+00:00"
+        return f"{self.wall(at).isoformat(timespec='microseconds')[:26]}1+00:00"
 
     def client_seconds(self, simulated: float) -> int:
         """A wait as the client must be told it (Retry-After counts the client's own seconds)."""

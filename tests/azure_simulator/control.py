@@ -56,7 +56,8 @@ class Control:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
-            # A browser page must not be able to reach this port: it cannot send JSON without being asked first.
+            if "Origin" in request.headers:
+                raise ControlError(403, "Web pages have no business here.")
             body = await self._body(request)
             path = request.path.strip("/")
             kind, _, name = path.partition("/")

@@ -13,6 +13,8 @@ from .paths import Target
 
 Json: TypeAlias = Any
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
 
 class Principal(NamedTuple):
     """Who calls: a service principal or a managed identity."""
@@ -81,4 +83,4 @@ def parse_query(raw: str) -> dict[str, str]:
 
 
 def answer(status: int, body: Json, *headers: tuple[str, str]) -> Response:
-    return Response(status, json.dumps(body, separators=(",", ":")).encode(), headers)
+    return Response(status, _ENCODER.encode(body).encode(), headers)
