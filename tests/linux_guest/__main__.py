@@ -31,6 +31,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help=f"a guest and its database: {', '.join(ENGINES)} or none; may be repeated",
     )
     parser.add_argument("--filesystem", default="ext4", choices=("ext4", "xfs"), help="of the data disk")
+    parser.add_argument(
+        "--writers", type=int, default=0, metavar="N", help="clients that write to each database until the end"
+    )
     parser.add_argument("--quick", action="store_true", help="a tenth of the extension's own sleeps; limits stay")
     return parser.parse_args(arguments)
 
@@ -47,6 +50,7 @@ def _describe(guest: LinuxGuest) -> dict[str, object]:
         "database_socket": str(guest.database_socket) if guest.database_socket else None,
         "folder": str(guest.folder),
         "copies": str(guest.copies),
+        "ledger": str(guest.ledger),
     }
 
 
@@ -65,6 +69,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signals = {signal.SIGTERM, signal.SIGINT}
     # Held back from the start on, so that one that comes early is not lost.
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        return _serve(options, engines, signals)
+    except (RuntimeError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _serve(options: argparse.Namespace, engines: dict[str, str | None], signals: set[signal.Signals]) -> int:
     with ExitStack() as stack:
         guests = []
         for name, engine in engines.items():
@@ -81,6 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             guest.begin()
         for guest in guests:
             guest.wait_until_ready()
+            if options.writers and guest.engine is not None:
+                stack.enter_context(guest.writer(clients=options.writers))
         print(json.dumps({"guests": {guest.name: _describe(guest) for guest in guests}}), flush=True)
         signal.sigwait(signals)
     return 0

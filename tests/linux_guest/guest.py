@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -114,6 +115,11 @@ class LinuxGuest:
         return None if self.engine is None else self.folder / "run" / ENGINES[self.engine].socket
 
     @property
+    def ledger(self) -> Path:
+        """What writers of this guest wrote, and when."""
+        return self.folder / "ledger.txt"
+
+    @property
     def copies(self) -> Path:
         return self.folder / "copies"
 
@@ -138,6 +144,7 @@ class LinuxGuest:
         self._directory = self._directory.absolute()
         self._check_paths()
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = self._lock_directory()
         for name in ("copies", "run"):
             (self._directory / name).mkdir(mode=0o755, exist_ok=True)
         for name in ("layers", "root"):
@@ -155,7 +162,7 @@ class LinuxGuest:
             service.bind(str(self.socket))
             self.socket.chmod(0o600)
             service.listen(8)
-            self._start_keeper(ssh.fileno(), service.fileno())
+            self._start_keeper(ssh.fileno(), service.fileno(), lock)
 
     def wait_until_ready(self) -> None:
         """Wait until the guest answers, its database too."""
@@ -297,6 +304,23 @@ class LinuxGuest:
             raise RuntimeError(f"{self.name} did not start: {words['error']}")
         return words
 
+    def _lock_directory(self) -> int:
+        """One guest per directory. The guest's processes hold the lock too, so it lasts until the last has gone."""
+        lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        self._stack.callback(os.close, lock)
+        deadline = time.monotonic() + _STOP_SECONDS / 3
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RuntimeError(
+                        f"Another guest runs in {self.folder}: stop it, or choose another directory."
+                    ) from None
+                time.sleep(0.05)
+            else:
+                return lock
+
     def _check_paths(self) -> None:
         longest = max(len(os.fsencode(path)) for path in (self.socket, self.database_socket or self.socket))
         if longest >= _SOCKET_PATH_BYTES:
@@ -318,7 +342,7 @@ class LinuxGuest:
         kind, key, _comment = (self.folder / "host_key.pub").read_text().split(maxsplit=2)
         self.known_hosts.write_text(f"[{self.ssh_host}]:{self.ssh_port} {kind} {key}\n")
 
-    def _start_keeper(self, ssh: int, service: int) -> None:
+    def _start_keeper(self, ssh: int, service: int, lock: int) -> None:
         spec = GuestSpec(
             name=self.name,
             folder=str(self.folder),
@@ -333,6 +357,7 @@ class LinuxGuest:
             ssh_listener=ssh,
             service_listener=service,
         )
+        (self.folder / "guest.json").write_text(spec.to_json())
         with (self.folder / "guest.log").open("ab") as log:
             self._keeper = subprocess.Popen(
                 [sys.executable, "-m", "tests.linux_guest.keeper"],
@@ -340,7 +365,7 @@ class LinuxGuest:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=(ssh, service),
+                pass_fds=(ssh, service, lock),
                 # A Ctrl-C at the terminal is for the host's process, which then stops the guest.
                 start_new_session=True,
             )

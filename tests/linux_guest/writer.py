@@ -37,7 +37,7 @@ class Writer:
         self._tables = tuple(tables) or self._engine.tables[:1]
         self._clients = clients
         self._pause = pause
-        self.ledger = ledger or guest.folder / "ledger.txt"
+        self.ledger = ledger or guest.ledger
         self._rows: list[Row] = []
         self._changed = threading.Condition()
         self._stop = threading.Event()

@@ -7,21 +7,26 @@ the daemon dies without a last word, the agent says so: the status file then sta
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from ..engines import DISK
 from ..safe_freeze import SafeFreeze
 from ..spec import GuestSpec
-from . import codes, daemon, request, snapshot
+from . import codes, daemon, log, request, snapshot
 from .handler import Handler
 from .request import Request
 from .run_record import RunRecord
 
 _LINE_BYTES = 65536
 _MESSAGE_BYTES = 65536
+_AGENT_LOG = Path("/var/log/waagent.log")
+_PID_FILE = Path("/run/waagent.pid")
+_AGENT_VERSION = "2.15.0.0"
 
 
 class Agent:
@@ -56,25 +61,50 @@ class Agent:
     def _obey(self, asked: Request, tell: Callable[[dict[str, object]], None]) -> None:
         if asked.run == "install":
             with self._lock:
-                self._handler.install(self._spec.project)
+                self._install()
             tell(_done())
         elif asked.run == "uninstall":
             with self._lock:
-                self._handler.uninstall()
+                self._uninstall()
             tell(_done())
         elif asked.consistency == "crash":
             record = RunRecord(tell)
             name = f"{asked.task_id}.img"
             with self._freezer_session() as session:
                 snapshot.copy_at_once(self._disk(), name, SafeFreeze(session), record)
-            tell(record.final(code=codes.SUCCESS, health=codes.SUCCESS, image=self._image_path(name), error=None))
+            final = record.final(code=codes.SUCCESS, health=codes.SUCCESS, image=self._image_path(name), error=None)
+            self._keep(asked, final)
+            tell(final)
         else:
             self._snapshot(asked, tell)
+
+    def _install(self) -> None:
+        name = self._handler.folder.name
+        self._say(name, "Target handler state: enabled [incarnation_1]")
+        self._handler.install(self._spec.project)
+        self._say(name, "[Enable] current handler state is: installed")
+
+    def _uninstall(self) -> None:
+        name = self._handler.folder.name
+        self._say(name, "Target handler state: uninstall [incarnation_2]")
+        self._say(name, "[Uninstall] current handler state is: enabled")
+        self._handler.uninstall()
+        self._say(name, f"Remove extension handler directory: {self._handler.folder}")
+
+    def _say(self, prefix: str, message: str) -> None:
+        stamp = log.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        with _AGENT_LOG.open("a", encoding="utf-8") as file:
+            file.write(f"{stamp} INFO ExtHandler [{prefix}] {message}\n")
+
+    def start(self) -> None:
+        """What a running agent leaves for people to see."""
+        _PID_FILE.write_text(f"{os.getpid()}\n")
+        self._say("HEARTBEAT", f"Agent WALinuxAgent-{_AGENT_VERSION} is running as the goal state agent")
 
     def _snapshot(self, asked: Request, tell: Callable[[dict[str, object]], None]) -> None:
         with self._lock:
             if not self._handler.installed:
-                self._handler.install(self._spec.project)
+                self._install()
                 tell({"progress": "installed"})
             number = self._handler.next_number()
             self._handler.write_settings(number, asked.task_id)
@@ -94,7 +124,15 @@ class Agent:
                 final["image"] = self._image_path(name)
         elif final["image"] is not None:
             final["image"] = self._image_path(str(final["image"]))
+        self._keep(asked, final)
         tell(final)
+
+    def _keep(self, asked: Request, final: dict[str, object]) -> None:
+        """Leave the final answer beside the copy, for whoever proves it later."""
+        name = f"{asked.task_id}.json"
+        target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600, dir_fd=self._copies)
+        with os.fdopen(target, "w") as file:
+            json.dump(final, file)
 
     def _follow(
         self, channel: socket.socket, record: RunRecord, tell: Callable[[dict[str, object]], None]
@@ -177,6 +215,7 @@ def _failed(record: RunRecord, error: str) -> dict[str, object]:
 def serve(spec: GuestSpec, safe_freeze: socket.socket, image: int, copies: int) -> None:
     """Serve requests for as long as the guest lives."""
     agent = Agent(spec, safe_freeze, image, copies)
+    agent.start()
     listener = socket.socket(fileno=spec.service_listener)
     while True:
         connection, _address = listener.accept()

@@ -135,7 +135,7 @@ class Handler:
         telemetry = {
             "extErrorCode": codes.NAMES[health],
             "extensionVersion": VERSION,
-            "guestAgentVersion": "2.15.0",
+            "guestAgentVersion": "2.15.0.0",
             "consistencyType": "none",
             **details,
         }
