@@ -10,6 +10,7 @@ delegation, no local connection and no other Python.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import typing as t
 
@@ -26,6 +27,9 @@ from ._libraries import missing_sentence
 from ._resource_ids import VmId, parse_vm_id
 
 display = Display()
+# The Azure libraries log what they raise as well. Without a handler Python would print it past Ansible.
+logging.getLogger("azure").addHandler(logging.NullHandler())
+logging.getLogger("msal").addHandler(logging.NullHandler())
 
 # Documented in the fragment appconsistent.azure.azure.
 AZURE_SPEC: dict[str, Json] = {

@@ -18,8 +18,8 @@ RIGHTS: tuple[Entry, ...] = (
         codes=("ScopeLocked",),
         words=r"virtualMachines/[^/'\s]{1,80}/extensions",
         cause="A management lock guards the extension, as this collection's guard does on purpose.",
-        remedy="Lift the guard with snapshot_extension_guard if the extension really has to go; a repair with "
-        "snapshot_extension lifts it and puts it back by itself.",
+        remedy="Lift the guard with snapshot_extension_guard state=absent if the extension really has to go, and put "
+        "it back afterwards.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "ScopeLocked",
