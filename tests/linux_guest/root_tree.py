@@ -18,6 +18,8 @@ from .spec import GuestSpec
 # upper layer hides the lower one without anything being deleted.
 _OWN_FOLDERS = {
     "etc/azure": 0o755,
+    # A shell set-up of the host's root would reach into every SSH command.
+    "root": 0o700,
     "var/lib/waagent": 0o700,
     "var/log/azure": 0o755,
     "var/lib/mysql": 0o755,
