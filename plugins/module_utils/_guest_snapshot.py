@@ -32,6 +32,7 @@ class Guest(NamedTuple):
     now: float
     ask_version: Callable[[str], str]
     probe: Callable[[], Dict[str, str]]
+    root_uid: int = 0
 
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))
@@ -219,9 +220,7 @@ def _last(guest: Guest, agent: _guest_agent.Agent, extension: _Extension, proces
     elif log.file.state == FOUND and log.run is None and log.file.size > 0:
         found.append(finding("run.log_unreadable", file=log_path, reason="no run is found in it"))
     run, said = _last_run.describe(
-        _last_run.Sources(
-            sequence, status, status_path, log.run, log.path if log.run else None, _handler.daemon(processes), guest.now
-        )
+        _last_run.Sources(sequence, status, status_path, log.run, log.path if log.run else None, processes, guest.now)
     )
     return run, found + said
 
@@ -311,7 +310,7 @@ def gather(guest: Guest) -> Dict[str, Any]:
     found: List[Finding] = []
     if guest.uid != 0:
         found.append(finding("guest.not_root"))
-    processes = processes_of_root(guest.path("/proc"), guest.now)
+    processes = processes_of_root(guest.path("/proc"), guest.now, guest.root_uid)
     agent = _guest_agent.look(processes, _handler.NAME, guest.ask_version, guest.root)
     shown_agent = _agent(agent, guest.probe())
     found.extend(_agent_findings(guest, agent, shown_agent))

@@ -9,6 +9,7 @@ from ._extension_log import LoggedRun, Mark
 from ._extension_status import RunStatus
 from ._finding import Finding
 from ._guest_findings import finding
+from ._handler import daemon
 from ._printable import iso, printable, span
 from ._processes import Process
 
@@ -43,7 +44,7 @@ class Sources(NamedTuple):
     status_path: Optional[str]
     log: Optional[LoggedRun]
     log_path: Optional[str]
-    daemon: Optional[Process]
+    processes: List[Process]
     now: float
 
 
@@ -166,17 +167,16 @@ def _result(sources: Sources) -> Tuple[Optional[int], Optional[Mark]]:
     return (int(final.text), final) if final else (reported, None)
 
 
-def _state(sources: Sources, code: Optional[int]) -> str:
+def _state(sources: Sources, code: Optional[int], worker: Optional[Process]) -> str:
     if code not in (None, codes.TRANSITIONING):
         return "finished"
     log, status = sources.log, sources.status
     last = _when(log.marks[-1]) if log and log.marks else None
     since = last if last is not None else (status.reported if status else None)
     silence = sources.now - since if since is not None else None
-    if sources.daemon is None:
+    if worker is None:
         return "running" if silence is not None and 0 <= silence < _START_SECONDS else "lost"
-    begun = sources.daemon.started
-    if begun is not None and sources.now - begun > _LONGEST_RUN:
+    if worker.started is not None and sources.now - worker.started > _LONGEST_RUN:
         return "stuck"
     waits = log is not None and bool(log.marks) and log.marks[-1].name == "accepting"
     return "stuck" if waits and silence is not None and silence > _LONGEST_SILENCE_AFTER_FREEZE else "running"
@@ -238,7 +238,11 @@ def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]
         return None, [finding("run.none")]
     code, final = _result(sources)
     health = status.health if status and code == status.code and code != codes.TRANSITIONING else None
-    state = _state(sources, code)
+    sequence = sources.sequence
+    if sequence is None and log:
+        sequence = _number(log.last("sequence"))
+    worker = daemon(sources.processes, sequence)
+    state = _state(sources, code, worker)
     over = state != "running"
     pre = _script_run(log, "pre", health, over)
     post = _script_run(log, "post", health, over)
@@ -252,9 +256,6 @@ def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]
     workload = log.last("workload") if log else None
     task = status.task if status else None
     logged_task = log.last("task") if log else None
-    sequence = sources.sequence
-    if sequence is None and log:
-        sequence = _number(log.last("sequence"))
     logged_code = _number(log.last("final")) if log else None
     agree = logged_code == status.code if status and logged_code is not None and status.code is not None else None
     run: Dict[str, Any] = {
@@ -290,10 +291,17 @@ def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]
             "telemetry": status.telemetry if status else {},
         },
     }
-    return run, _findings(sources, run, pre, post, freeze)
+    return run, _findings(sources, run, pre, post, freeze, worker)
 
 
-def _findings(sources: Sources, run: Dict[str, Any], pre: ScriptRun, post: ScriptRun, freeze: _Freeze) -> List[Finding]:
+def _findings(
+    sources: Sources,
+    run: Dict[str, Any],
+    pre: ScriptRun,
+    post: ScriptRun,
+    freeze: _Freeze,
+    worker: Optional[Process],
+) -> List[Finding]:
     found = []
     log, code, state = sources.log, run["code"], run["state"]
     last = log.marks[-1] if log and log.marks else None
@@ -301,9 +309,9 @@ def _findings(sources: Sources, run: Dict[str, Any], pre: ScriptRun, post: Scrip
     crashed = log.last("crashed") if log else None
     if state == "running":
         found.append(finding("run.running", evidence))
-    elif state == "stuck" and sources.daemon is not None:
-        began = run["started"] or iso(sources.daemon.started)
-        found.append(finding("run.stuck", evidence, started=began, pid=sources.daemon.pid, log=sources.log_path))
+    elif state == "stuck" and worker is not None:
+        began = run["started"] or iso(worker.started)
+        found.append(finding("run.stuck", evidence, started=began, pid=worker.pid, log=sources.log_path))
     elif state == "lost":
         found.append(finding("run.lost", evidence))
     elif run["consistency_reached"] == "none":

@@ -150,7 +150,7 @@ class _Check:
                 self.config_path = config.get("pre_post", "pluginConfigPath0")
         except (configparser.Error, OSError, ValueError) as error:
             raise _Refused(
-                codes.HOST_CONFIG_PARSING, "{0} cannot be used: {1}".format(path, str(error)[:300])
+                codes.HOST_CONFIG_PARSING, "{0} cannot be used ({1})".format(path, type(error).__name__)
             ) from error
 
     def config_file(self) -> None:
@@ -173,7 +173,9 @@ class _Check:
                 codes.PLUGIN_CONFIG_PARSING, "{0} is not JSON: {1}".format(path, str(error)[:200])
             ) from error
         except OSError as error:
-            raise _Refused(codes.HOST_CONFIG_PARSING, "{0} cannot be read: {1}".format(path, error)) from error
+            raise _Refused(
+                codes.HOST_CONFIG_PARSING, "{0} cannot be read ({1})".format(path, type(error).__name__)
+            ) from error
         if not isinstance(loaded, dict):
             raise _Refused(codes.HOST_CONFIG_PARSING, "{0} does not hold a JSON object".format(path))
         self.config = loaded

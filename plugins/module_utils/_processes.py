@@ -40,14 +40,14 @@ def _started(proc: str, pid: str, now: float) -> Optional[float]:
         return None
 
 
-def processes_of_root(proc: str = "/proc", now: Optional[float] = None) -> List[Process]:
+def processes_of_root(proc: str = "/proc", now: Optional[float] = None, root: int = 0) -> List[Process]:
     """Every process of root that has a command line. Anybody may call a process by any name; only root's count."""
     found = []
     for name in list_names(proc, limit=100000).names:
         if not name.isdigit():
             continue
         try:
-            if os.stat(os.path.join(proc, name)).st_uid != 0:
+            if os.stat(os.path.join(proc, name)).st_uid != root:
                 continue
         except OSError:
             continue
