@@ -24,6 +24,7 @@ FEDERATION_SUBJECT = "system:serviceaccount:ansible:runner"
 class Cloud:
     def __init__(self, fleet: fleet_file.Fleet, clock: Clock, directory: Path) -> None:
         self.fleet = fleet
+        self._first_fleet = fleet
         self.clock = clock
         self.files = tls.make_files(directory)
         self.client_secret = secrets.token_urlsafe(24)
@@ -73,9 +74,9 @@ class Cloud:
         return world
 
     def reset(self, fleet: Mapping[str, Any] | None = None) -> None:
-        """The fleet as it was at the start, or another one in the same tenant; tokens stay valid."""
-        if fleet is not None:
-            self.fleet = fleet_file.load({"tenant_id": self.fleet.tenant_id, **fleet})
+        """The fleet as it was at the start, or for now another one in the same tenant; tokens stay valid."""
+        tenant = self._first_fleet.tenant_id
+        self.fleet = self._first_fleet if fleet is None else fleet_file.load({"tenant_id": tenant, **fleet})
         self.world = self._build()
 
     def handle(self, incoming: Incoming) -> Reply:

@@ -256,7 +256,7 @@ def _check_certificate(
             "x5t": _thumbprint(certificate, hashes.SHA1()),
             "x5t#S256": _thumbprint(certificate, hashes.SHA256()),
         }
-        if any(header.get(name) == value for name, value in thumbprints.items()):
+        if any(str(header.get(name)).rstrip("=") == value for name, value in thumbprints.items()):
             key = certificate.public_key()
             audience = [f"{base_url}/{world.tenant_id}/oauth2/v2.0/token", f"{base_url}/{world.tenant_id}/v2.0"]
             return _verify(world, assertion, key, audience, application.client_id)

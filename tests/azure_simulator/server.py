@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
+import weakref
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +26,7 @@ class Server:
         self.cloud = cloud
         self._ports = (port, control_port)
         self._runners: list[web.ServerRunner] = []
+        self._transports: weakref.WeakSet[asyncio.BaseTransport] = weakref.WeakSet()
         self.arm_url = ""
         self.control_url = ""
 
@@ -49,9 +51,16 @@ class Server:
     async def stop(self) -> None:
         for runner in self._runners:
             await runner.cleanup()
+        # A polite TLS goodbye would wait for the other side, which may be gone.
+        for transport in list(self._transports):
+            if isinstance(transport, asyncio.WriteTransport):
+                transport.abort()
         await self.cloud.close()
+        await asyncio.sleep(0.01)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.transport is not None:
+            self._transports.add(request.transport)
         body = await request.read() if request.body_exists else b""
         incoming = Incoming(
             request.method, request.raw_path, request.headers, body, f"https://{request.host}", request.remote or ""
