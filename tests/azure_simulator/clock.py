@@ -43,7 +43,12 @@ class ManualClock(Clock):
 
     def __init__(self, start: datetime | None = None) -> None:
         super().__init__()
-        self._start = start or datetime.now(UTC)
+        self._given = start
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Back to the given start, or to the present time, which is what clients' own clocks show."""
+        self._start = self._given or datetime.now(UTC)
         self._now = 0.0
 
     def now(self) -> float:

@@ -74,7 +74,12 @@ class Cloud:
         return world
 
     def reset(self, fleet: Mapping[str, Any] | None = None) -> None:
-        """The fleet as it was at the start, or for now another one in the same tenant; tokens stay valid."""
+        """The fleet as it was at the start, or for now another one in the same tenant; tokens stay valid.
+
+        A manual clock goes back to its start.
+        """
+        if isinstance(self.clock, ManualClock):
+            self.clock.rewind()
         tenant = self._first_fleet.tenant_id
         self.fleet = self._first_fleet if fleet is None else fleet_file.load({"tenant_id": tenant, **fleet})
         self.world = self._build()

@@ -84,7 +84,7 @@ class Simulator:
         self.call(lambda _: self.cloud.advance(seconds))
 
     def reset(self, fleet: Mapping[str, Any] | None = None) -> None:
-        """The fleet as at the start, or another one; tokens, addresses and the clock stay."""
+        """The fleet as at the start, or another one; tokens and addresses stay; a manual clock starts again."""
         self.call(lambda _: self.cloud.reset(fleet))
 
     def add_fault(self, kind: str, **spec: Any) -> Fault:
