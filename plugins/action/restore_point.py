@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._errors import InvalidInput
+from ..plugin_utils._errors import InvalidInput, sentence
 from ..plugin_utils._fleet import Target, take
 from ..plugin_utils._json import Json
 from ..plugin_utils._point_copy import copy_point
@@ -63,9 +63,8 @@ async def present(arm: Arm, target: Target, params: Json, *, check: bool) -> Jso
     result["diff"] = _diff("", params["name"]) if outcome.changed else _diff(params["name"], params["name"])
     if outcome.good or (outcome.verdict.value == "running" and (check or not params["wait"])):
         return result
-    cause = outcome.cause if outcome.cause.endswith((".", "!", "?")) else f"{outcome.cause}."
-    sentence = f"The VM {target.vm.name} has no restore point {params['name']} as asked for ({outcome.verdict.value}): "
-    return {**result, "failed": True, "msg": f"{sentence}{cause} {outcome.advice}".strip()}
+    lacks = f"The VM {target.vm.name} has no restore point {params['name']} as asked for ({outcome.verdict.value})"
+    return {**result, "failed": True, "msg": f"{lacks}: {sentence(outcome.cause)} {outcome.advice}".strip()}
 
 
 async def remove(arm: Arm, where: CollectionId, name: str, *, check: bool) -> Json:

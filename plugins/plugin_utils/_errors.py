@@ -42,7 +42,7 @@ class AppConsistentError(Exception):
     def __init__(self, message: str, *, advice: str = "") -> None:
         self.message = redact(message)
         self.advice = redact(advice)
-        super().__init__(" ".join(part for part in (_sentence(self.message), self.advice) if part))
+        super().__init__(" ".join(part for part in (sentence(self.message), self.advice) if part))
 
     def details(self) -> dict[str, t.Any]:
         """What a playbook can branch on, beside the sentence."""
@@ -132,6 +132,7 @@ def from_answer(status: int, code: str) -> type[AzureError]:
     )
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """Return `text` with a full stop at its end, if it is not empty."""
     text = text.strip()
-    return text if text.endswith((".", "!", "?")) else text + "."
+    return text if not text or text.endswith((".", "!", "?")) else text + "."

@@ -12,6 +12,7 @@ import typing as t
 from collections import Counter
 
 from ._arm import Arm
+from ._errors import sentence
 from ._fleet import Board
 from ._verdict import Outcome, Verdict
 
@@ -93,7 +94,7 @@ def _notes(outcome: Outcome) -> str:
         return "would be made"
     if outcome.good:
         return ""
-    cause = outcome.cause if outcome.cause.endswith((".", "!", "?")) else f"{outcome.cause}."
+    cause = sentence(outcome.cause)
     return f"{cause} -> {outcome.advice}" if outcome.advice else cause
 
 

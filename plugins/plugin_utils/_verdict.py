@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from ._errors import AppConsistentError, AzureError, DeadlineExceeded
+from ._errors import AppConsistentError, AzureError, DeadlineExceeded, sentence
 from ._failures import explain, starts_writer_fallback
 from ._json import Json
 from ._readiness import Finding
@@ -73,7 +73,7 @@ class Outcome:
             "restore_point": describe(self.point) if self.point else {},
             "restore_point_collection_id": self.collection_id,
             "seconds": round(self.seconds, 1),
-            "cause": self.cause,
+            "cause": sentence(self.cause),
             "advice": self.advice,
             "failure": self.failure,
             "findings": [finding.describe() for finding in self.findings],
