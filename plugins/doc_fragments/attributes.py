@@ -18,9 +18,11 @@ attributes:
     READS_ONLY = r"""
 attributes:
   check_mode:
+    description: Can run in check mode and return the predicted change; sends no request that writes.
     support: full
     details: This module does not change anything.
   diff_mode:
+    description: Returns what changed, or in check mode what would change.
     support: N/A
     details: This module does not change anything.
 """

@@ -15,7 +15,7 @@ description:
   - Names are derived from O(schedule) and time or O(schedule_key), so a run that is killed, repeated or run twice at
     once adopts what is there and never makes a point twice.
   - One machine's failure does not stop the others and does not fail the task; look at RV(hosts). The role
-    M(appconsistent.azure.restore_points#role) asserts the verdict on each host.
+    P(appconsistent.azure.restore_points#role) asserts the verdict on each host.
 options:
   vms:
     description:
