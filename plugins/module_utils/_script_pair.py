@@ -1,0 +1,400 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The fixed pair that Azure runs, and what goes with it: watchdog, record and boot. Each begins by reading hold.sh."""
+
+PRE = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Azure runs this with sh before it freezes the file systems. It runs each hook in /etc/azure/appconsistent.d with
+# "freeze", in order. Exit status 0: every application is held, until post.sh or the watchdog releases it.
+# Anything else: nothing is held any more.
+#
+# Azure reads no output: a pipe that fills up would block us.
+exec </dev/null >/dev/null 2>&1
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+AC_ROLE=pre
+AC_PURPOSE=snapshot
+
+now
+BEGUN=$NOW
+DEADLINE=$((NOW + AC_FREEZE_SECONDS * 100))
+END=$((NOW + AC_SCRIPT_SECONDS * 100))
+mkdir -p "$AC_RUN" || exit 1
+my_owner
+
+refuse() {
+    log "refused: $1"
+    exit 1
+}
+
+# give_up REASON: undo what was done so far.
+give_up() {
+    trap '' TERM INT HUP
+    lock_release 10 || exit 1
+    recall state
+    if [ "$VALUE" = freezing ]; then
+        release no "$END" failed "$1"
+        log "failed: $1"
+        [ "$STATE" = stuck ] || stop_watchdog
+        record
+    fi
+    exit 1
+}
+
+# Two runs never mix: whoever has this lock makes the state. The watchdog inherits it and keeps it.
+exec 9>>"$AC_RUN/lock"
+if ! flock -w 3 9; then
+    load_run || refuse "another process holds $AC_RUN/lock"
+    owner_lives && refuse "another run, started by process ${OWNER%% *}, still holds the applications"
+fi
+if load_run; then
+    case $STATE in
+        freezing | held | releasing | stuck)
+            owner_lives && refuse "another run, started by process ${OWNER%% *}, still holds the applications"
+            log "the process that started the last run is gone; what that run left behind is released first"
+            lock_release 10 || refuse "the last run is being released right now"
+            # shellcheck disable=SC2086
+            if recall pre && alive $VALUE; then kill -KILL "${VALUE%% *}"; fi
+            AC_PURPOSE=abandoned
+            release no "$DEADLINE" broken "the process that started the run went away before post.sh"
+            AC_PURPOSE=snapshot
+            [ "$STATE" = stuck ] && refuse "what the last run left behind cannot be released: $FAULT"
+            stop_watchdog
+            unlock_release
+            record
+            ;;
+    esac
+fi
+flock -w 3 9 || refuse "another process holds $AC_RUN/lock"
+
+[ -f "$AC_RUN/log" ] && mv -f "$AC_RUN/log" "$AC_RUN/log.old"
+rm -rf "$AC_RUN/current"
+mkdir "$AC_RUN/current" || exit 1
+UNTIL=$((BEGUN + AC_HOLD_SECONDS * 100))
+read -r AC_ID </proc/sys/kernel/random/uuid
+started $$
+trap 'stop_hook; give_up "ended by a signal"' TERM INT HUP
+# The state comes last: whoever finds it finds the rest too.
+true >"$AC_RUN/current/hooks" && true >>"$AC_RUN/release.lock" &&
+    put owner "$ME" && put pre "$$ $STARTED" && put begun "$BEGUN" && put until "$UNTIL" && put id "$AC_ID" &&
+    put state freezing || exit 1
+log "run $AC_ID, started by process $PPID"
+start_watchdog || give_up "the watchdog did not start"
+
+# A machine that is restored from the point wakes up with this file and without /run: boot.sh cleans up there.
+if ! { mkdir -p "$AC_KEPT" && printf '%s\n' "$AC_ID" >"$AC_KEPT/held" && timeout 10 sync "$AC_KEPT/held"; }; then
+    give_up "cannot write $AC_KEPT/held; see whether the disk is full or read-only"
+fi
+
+HOOKS=
+for path in "$AC_HOOKS"/[0-9][0-9]-*; do
+    name=${path##*/}
+    case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+    [ -f "$path" ] || continue
+    # shellcheck disable=SC2012
+    about=$(ls -ldnL "$path") || continue
+    # shellcheck disable=SC2086
+    set -- $about
+    case $1 in
+        ?????w* | ????????w*) give_up "$path can be written by others; set its mode to 0700" ;;
+        ???x*) ;;
+        *) give_up "$path is not executable; set its mode to 0700" ;;
+    esac
+    [ "$3" = 0 ] || give_up "$path is not owned by root"
+    HOOKS="$HOOKS$name "
+done
+[ -n "$HOOKS" ] || give_up "there is no hook in $AC_HOOKS, so no application would be held"
+
+for name in $HOOKS; do
+    now
+    [ "$NOW" -lt "$DEADLINE" ] || give_up "$name: its turn did not come within $AC_FREEZE_SECONDS s"
+    # Written down first: a freeze that ends half-way is thawed too.
+    printf '%s\n' "$name" >>"$AC_RUN/current/hooks" || give_up "cannot write to $AC_RUN"
+    seconds_left "$DEADLINE"
+    log "$name: freeze"
+    run_hook "$name" freeze "$LEFT" || give_up "$name: $SAID"
+done
+
+lock_release 5 || give_up "the state is locked by another process"
+recall state
+[ "$VALUE" = freezing ] || exit 1
+now
+put held_after "$((NOW - BEGUN))"
+put state held || give_up "cannot write to $AC_RUN"
+unlock_release
+log "held after $(((NOW - BEGUN) * 10)) ms"
+exit 0
+"""
+
+POST = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Azure runs this with sh after the snapshot, whatever became of pre.sh. It asks each hook for its "status" and then to
+# "thaw", in reverse order. It may be run at any time and as often as one likes.
+# Exit status 0: whatever pre.sh held was held without a break until now, and is free; or pre.sh held nothing.
+# Anything else: do not take the snapshot for application-consistent. Only this status can tell Azure so.
+#
+# Azure reads no output: a pipe that fills up would block us.
+exec </dev/null >/dev/null 2>&1
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+AC_ROLE=post
+AC_PURPOSE=snapshot
+now
+END=$((NOW + AC_SCRIPT_SECONDS * 100))
+mkdir -p "$AC_RUN" || exit 1
+my_owner
+
+if ! load_run; then
+    [ -f "$AC_KEPT/held" ] || exit 0
+    log "the state of the run is gone, so nothing proves that the hold lasted"
+    sh "$AC_HOME/boot.sh"
+    exit 1
+fi
+
+case $STATE in
+    freezing | held | releasing | stuck)
+        if [ "$OWNER" != "$ME" ] && owner_lives; then
+            log "left alone: the applications are held by a run that process ${OWNER%% *} started, not $PPID"
+            exit 1
+        fi
+        ;;
+esac
+
+# A pre.sh that Azure gave up waiting for still runs: Azure kills nothing. What it got later would stay held.
+if [ "$STATE" = freezing ]; then
+    # shellcheck disable=SC2086
+    if recall pre && alive $VALUE; then
+        log "pre.sh still runs and is ended"
+        kill -KILL "${VALUE%% *}"
+    fi
+fi
+
+seconds_left "$END"
+if ! lock_release "$LEFT"; then
+    log "the watchdog has been releasing for $AC_SCRIPT_SECONDS s; it goes on"
+    exit 1
+fi
+recall state
+case $VALUE in
+    held)
+        release verify "$END" released ""
+        recall begun
+        now
+        log "free again $(((NOW - VALUE) * 10)) ms after pre.sh began"
+        ;;
+    freezing | releasing)
+        release no "$END" broken "pre.sh had not finished when post.sh came"
+        ;;
+    stuck)
+        recall ended
+        release no "$END" "${VALUE:-broken}" ""
+        ;;
+    *) STATE=$VALUE ;;
+esac
+if [ "$STATE" = stuck ]; then
+    # shellcheck disable=SC2086
+    if ! { recall watchdog && alive $VALUE; }; then
+        start_watchdog
+    fi
+else
+    stop_watchdog
+fi
+unlock_release
+
+case $STATE in
+    released) log "released; the hold was whole" ;;
+    failed) log "nothing was held: pre.sh had failed and undone its work" ;;
+    *)
+        recall reason
+        log "NOT application-consistent: $VALUE"
+        ;;
+esac
+record
+case $STATE in
+    released | failed) exit 0 ;;
+    *) exit 1 ;;
+esac
+"""
+
+WATCHDOG = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Started by pre.sh before the first hook. Releases everything when pre.sh dies half-way, when the hold lasts longer
+# than it may, and again and again when a hook could not be released. Releases first, writes to disk later.
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+AC_ROLE=watchdog
+AC_PURPOSE=watchdog
+load_run || exit 1
+# The kernel shall take anything else first when memory runs out.
+(echo -1000 >/proc/self/oom_score_adj) 2>/dev/null
+nap=
+trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+started $$
+put watchdog "$$ $STARTED"
+
+# let_go REASON
+let_go() {
+    now
+    if lock_release 5; then
+        recall state
+        case $VALUE in
+            freezing | held | releasing)
+                release no "$((NOW + 6000))" broken "$1"
+                log "released: $1"
+                record
+                ;;
+            stuck)
+                recall ended
+                release no "$((NOW + 6000))" "${VALUE:-broken}" ""
+                if [ "$STATE" != stuck ]; then
+                    log "released at last"
+                    record
+                fi
+                ;;
+        esac
+        unlock_release
+    fi
+}
+
+patience=0
+while recall id && [ "$VALUE" = "$AC_ID" ]; do
+    sleep 0.5 8>&- 9>&- &
+    nap=$!
+    wait "$nap"
+    now
+    recall state
+    case $VALUE in
+        freezing | held | releasing)
+            if [ "$NOW" -ge "$UNTIL" ]; then
+                let_go "post.sh did not come within $AC_HOLD_SECONDS s"
+            elif [ "$VALUE" = freezing ]; then
+                # shellcheck disable=SC2086
+                if recall pre && ! alive $VALUE && recall state && [ "$VALUE" = freezing ]; then
+                    let_go "pre.sh was killed before it had finished"
+                fi
+            fi
+            ;;
+        stuck)
+            # For an hour; after that somebody has to look at it anyway.
+            patience=$((patience + 1))
+            [ "$patience" -le 720 ] || exit 1
+            sleep 4.5 8>&- 9>&-
+            let_go ""
+            ;;
+        *) exit 0 ;;
+    esac
+done
+"""
+
+RECORD = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Copies the log of one run, standard input, from memory to disk and to syslog once everything is released.
+# It may wait for a file system that stands still; nobody waits for it.
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+lines=$(cat)
+file=${AC_LOG:-/var/log/azure/appconsistent.log}
+mkdir -p "${file%/*}"
+if [ -f "$file" ] && [ "$(wc -c <"$file")" -gt 1048576 ]; then
+    mv -f "$file" "$file.1"
+fi
+printf '%s\n' "$lines" >>"$file"
+# Still ours, and not of a run that has begun since.
+if read -r held <"$AC_KEPT/held" && [ "$held" = "$1" ]; then
+    if read -r state <"$AC_RUN/current/state" && [ "$state" != stuck ]; then
+        rm -f "$AC_KEPT/held"
+    fi
+fi
+printf '%s\n' "$lines" | logger -t appconsistent -p daemon.notice
+"""
+
+BOOT = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Run at boot when the machine went down, or was restored, in the middle of a hold. What a hold leaves on disk is undone
+# by each hook's "boot".
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+AC_ROLE=boot
+AC_PURPOSE=boot
+mkdir -p "$AC_RUN/current" || exit 1
+read -r AC_ID <"$AC_KEPT/held" || exit 0
+recall state
+case $VALUE in
+    # A run of this very boot: post.sh and the watchdog look after it.
+    freezing | held | releasing | stuck) exit 0 ;;
+esac
+log "the machine went down, or was restored, while run $AC_ID held its applications"
+failed=
+for path in "$AC_HOOKS"/[0-9][0-9]-*; do
+    name=${path##*/}
+    case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+    [ -x "$path" ] || continue
+    run_hook "$name" boot 60 || failed="$failed$name "
+done
+file=${AC_LOG:-/var/log/azure/appconsistent.log}
+mkdir -p "${file%/*}"
+if [ -n "$failed" ]; then
+    log "NOT cleaned up: $failed"
+    cat "$AC_RUN/log" >>"$file"
+    exit 1
+fi
+log "cleaned up"
+cat "$AC_RUN/log" >>"$file"
+rm -f "$AC_KEPT/held"
+"""
+
+PROBE = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# For people and for rehearsals; Azure does not run it. Each hook proves by a real write that its application is free.
+# One line per hook: its name, 0 (free), 3 (cannot tell) or another number (not free), and what it said.
+# Exit status 0: none is known to be held.
+# shellcheck source=hold.sh
+. /etc/azure/appconsistent/hold.sh
+AC_PURPOSE=probe
+AC_CONF=
+AC_ID=
+read -r AC_ID </proc/sys/kernel/random/uuid
+mkdir -p "$AC_RUN" && AC_STATE=$(mktemp -d "$AC_RUN/probe.XXXXXX") || exit 1
+AC_SECONDS=8
+AC_HOLD_LEFT=8
+export AC_STATE AC_CONF AC_ID AC_SECONDS AC_HOLD_LEFT AC_PURPOSE
+result=0
+for path in "$AC_HOOKS"/[0-9][0-9]-*; do
+    name=${path##*/}
+    case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+    [ -x "$path" ] || continue
+    AC_CONF=$path.conf
+    timeout -k 2 10 "$path" probe >"$AC_STATE/probe.out" 2>&1 </dev/null
+    status=$?
+    said=$(head -c 1000 "$AC_STATE/probe.out" | tr '\n' ' ' | tr -cd '\40-\176')
+    printf '%s %s %s\n' "$name" "$status" "$said"
+    case $status in 0 | 3) ;; *) result=1 ;; esac
+done
+rm -rf "$AC_STATE"
+exit "$result"
+"""
+
+UNIT = r"""# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+[Unit]
+Description=Undo what an interrupted snapshot hold left behind
+Documentation=file:///etc/azure/appconsistent/boot.sh
+ConditionPathExists=/var/lib/appconsistent/held
+After=local-fs.target
+After=mariadb.service mysql.service mysqld.service postgresql.service redis.service redis-server.service mongod.service
+After=oracle.service sapinit.service iris.service
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh /etc/azure/appconsistent/boot.sh
+TimeoutStartSec=15min
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+"""
