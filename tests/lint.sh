@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Everything that can be said about the code without running it. Stops at the first tool that objects.
 set -euo pipefail
 cd "$(dirname "$0")/.."

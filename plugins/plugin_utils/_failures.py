@@ -45,7 +45,7 @@ def explain(code: str, message: str, *, status: int | None = None, os: str | Non
     fits = [(fit, entry) for entry in CATALOGUE if (fit := _fit(entry, failure)) is not None]
     if not fits:
         return _unknown(code, message, failure)
-    _, best = max(fits, key=lambda pair: pair[0])
+    best = max(fits, key=lambda pair: pair[0])[1]
     return Explanation(best.key, best.cause, best.remedy, best.retry, best.docs)
 
 
