@@ -27,10 +27,11 @@ def bad(writers: t.Iterable[Writer]) -> tuple[Writer, ...]:
     return tuple(writer for writer in writers if writer.health == "failed")
 
 
-def many_failed(survey: Survey) -> bool:
+def many_failed(survey: Survey, services: Services) -> bool:
     """More than half of the writers: then it is VSS itself, a provider or a driver, and not the single services."""
-    failed = len(bad(survey.writers))
-    return failed >= _MANY and 2 * failed > len(survey.writers)
+    away = len(missing(survey, services))
+    failed = len(bad(survey.writers)) + away
+    return failed >= _MANY and 2 * failed > len(survey.writers) + away
 
 
 def missing(survey: Survey, services: Services) -> tuple[tuple[str, str], ...]:
@@ -77,7 +78,7 @@ def _about_asking(survey: Survey) -> t.Iterator[Finding]:
             "A writer hangs. Raise list_timeout once to see which; otherwise restart the VM in a maintenance window.",
         )
     if not listing.writers and not run.timed_out:
-        said = "; ".join(listing.remarks[2:] or listing.remarks) or run.errors
+        said = "; ".join((*(listing.remarks[2:] or listing.remarks), *listing.unread)) or run.errors
         yield Finding(
             "vss.no_writer_listed",
             ERROR,
@@ -90,13 +91,13 @@ def _about_asking(survey: Survey) -> t.Iterator[Finding]:
             ),
             said or None,
         )
-    if listing.unread or run.cut:
+    elif listing.writers and not survey.complete and not run.timed_out:
         yield Finding(
             "vss.listing_unreadable",
             ERROR,
             "The list of writers is longer than is read; the rest of it is not known."
             if run.cut
-            else f"{len(listing.unread)} part(s) of the list of writers could not be read, so some are not known.",
+            else f"The list of writers is cut short or damaged (exit code {run.exit_code}), so some are not known.",
             "Run the check again; if it stays so, run vssadmin list writers on the guest and report its output.",
             "; ".join(listing.unread) or None,
         )
@@ -132,15 +133,16 @@ def _about_services(survey: Survey) -> t.Iterator[Finding]:
 
 def _about_writers(survey: Survey, services: Services) -> t.Iterator[Finding]:
     failed = bad(survey.writers)
-    if many_failed(survey):
+    away = missing(survey, services)
+    if many_failed(survey, services):
         yield Finding(
             "vss.many_failed",
             ERROR,
-            f"{len(failed)} of {len(survey.writers)} writers failed at once, which points to VSS itself, a provider or"
-            " a storage driver rather than to the single services.",
+            f"{len(failed) + len(away)} of {len(survey.writers) + len(away)} writers failed or went missing at once,"
+            " which points to VSS itself, a provider or a storage driver rather than to the single services.",
             "Restart the service VSS, then the VM; look for another backup product, and for volsnap and disk errors in"
             " the System event log.",
-            ", ".join(writer.name for writer in failed),
+            ", ".join([*(writer.name for writer in failed), *(name for name, _service in away)]),
         )
     for writer in failed:
         yield _failed(writer)
@@ -173,7 +175,7 @@ def _about_writers(survey: Survey, services: Services) -> t.Iterator[Finding]:
             " services, or the VM.",
             "; ".join(_evidence(writer) for writer in busy),
         )
-    for name, service in missing(survey, services):
+    for name, service in away:
         yield Finding(
             "vss.writer_missing",
             ERROR,

@@ -42,11 +42,15 @@ class ListedWriter:
 
 @dataclass(frozen=True)
 class Listing:
-    """All blocks; `unread` holds the first lines of those that did not fit, `remarks` the lines that belong to none."""
+    """All blocks; `unread` holds the first lines of those that did not fit, `remarks` the lines that belong to none.
+
+    `ended` says that the last line has an end. Where it has none, the text stops in the middle of it.
+    """
 
     writers: tuple[ListedWriter, ...]
     unread: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    ended: bool = True
 
 
 def read_listing(text: str) -> Listing:
@@ -61,7 +65,7 @@ def read_listing(text: str) -> Listing:
             writers.append(writer)
         else:
             unread.append(_short(head or lines[0]))
-    return Listing(tuple(writers), tuple(unread[:20]), tuple(remarks[:20]))
+    return Listing(tuple(writers), tuple(unread[:20]), tuple(remarks[:20]), text.endswith("\n"))
 
 
 def decoded(data: bytes, code_page: int) -> str:

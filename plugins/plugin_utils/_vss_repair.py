@@ -63,8 +63,9 @@ class Repair:
 
     @property
     def healed(self) -> bool:
-        """Whether every writer that was to be brought back is there and well."""
-        return all(target.healthy_in(self.after) for target in self.targets)
+        """Whether every writer that was to be brought back is there and well, as far as the list can tell."""
+        seen = self.after.complete and not self.after.busy
+        return seen and all(target.healthy_in(self.after) for target in self.targets)
 
     @property
     def changed(self) -> bool:
@@ -107,14 +108,16 @@ class Repairer:
         plan = make_plan(before, self._services, self._policy)
         hindrance = _hindrance(before)
         if hindrance or not plan.steps or self._guest.check_mode:
-            if hindrance and plan.targets:
-                self._findings.append(hindrance)
-                plan = Plan((), plan.left)
-            self._restarts = [Restart(step) for step in plan.steps]
-            return self._repair(before, before, plan)
-        if many_failed(before):
+            doing = plan
+            if hindrance:
+                doing = Plan((), plan.left)
+                if plan.targets:
+                    self._findings.append(hindrance)
+            self._restarts = [Restart(step) for step in doing.steps]
+            return self._repair(before, before, doing, targets=plan.targets)
+        if many_failed(before, self._services):
             return self._vss_first(before, plan)
-        after = self._carry_out(before, plan)
+        after = self._carry_out(plan, tuple(target for step in plan.steps for target in step.targets))
         return self._repair(before, after, plan)
 
     def _vss_first(self, before: Survey, plan: Plan) -> Repair:
@@ -123,16 +126,16 @@ class Repairer:
         first = vss or _vss_step(before)
         if first is None:
             return self._repair(before, before, plan)
-        after = self._carry_out(before, Plan((first,), ()))
-        if many_failed(after) or not after.complete:
+        after = self._carry_out(Plan((first,), ()), plan.targets)
+        if many_failed(after, self._services) or not after.complete:
             return self._repair(before, after, plan, hopeless=True)
         rest = make_plan(after, self._services, self._policy)
         steps = tuple(step for step in rest.steps if step.service.casefold() != "vss")
         if steps:
-            after = self._carry_out(after, Plan(steps, ()))
+            after = self._carry_out(Plan(steps, ()), plan.targets)
         return self._repair(before, after, Plan((first, *steps), rest.left), targets=plan.targets)
 
-    def _carry_out(self, survey: Survey, plan: Plan) -> Survey:
+    def _carry_out(self, plan: Plan, targets: tuple[Target, ...]) -> Survey:
         for step in plan.steps:
             restart = Restart(step)
             self._restarts.append(restart)
@@ -148,7 +151,7 @@ class Repairer:
                 restart.outcome = "failed"
                 restart.problems.append(str(error))
                 self._bring_back(restart)
-        survey = self._settle(plan.targets)
+        survey = self._settle(targets)
         for restart in self._restarts:
             self._look_after(restart, survey)
         return survey

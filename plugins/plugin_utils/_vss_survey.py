@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import typing as t
 from dataclasses import dataclass
 
@@ -14,6 +12,8 @@ from ..module_utils._printable import printable
 from ._vss_listing import Listing, decoded, read_listing
 from ._vss_services import Services
 from ._vss_writers import Writer, judged
+from ._windows_answer import data as data_of
+from ._windows_answer import flag, items, mapping, number, text, whole
 from ._windows_services import ServiceList, read_services
 
 # The provider that ships with Windows. The Azure extension's own is named nowhere public, so it is not looked for.
@@ -103,7 +103,9 @@ class Survey:
     @property
     def complete(self) -> bool:
         """Whether the list of writers is whole, so that a writer that is not on it is really not there."""
-        return bool(self.writers) and not (self.listing.unread or self.run.timed_out or self.run.cut)
+        listing, run = self.listing, self.run
+        damaged = listing.unread or not listing.ended or run.timed_out or run.cut or run.exit_code not in (0, None)
+        return bool(self.writers) and not damaged
 
     @property
     def busy(self) -> tuple[Writer, ...]:
@@ -113,29 +115,28 @@ class Survey:
 
 def read_survey(data: t.Mapping[str, t.Any], services: Services) -> Survey:
     """Return the record. What is missing or of another type than it should be is None, never an exception."""
-    answer = _mapping(data.get("listing"))
-    output = _bytes(answer.get("out"))
-    code_page = _whole(data.get("oem_code_page")) or 437
+    answer = mapping(data.get("listing"))
+    output = data_of(answer.get("out"))
+    code_page = whole(data.get("oem_code_page")) or 437
     listing = read_listing(decoded(output, code_page))
-    length = _whole(answer.get("bytes")) or 0
-    elevated = data.get("elevated")
+    length = whole(answer.get("bytes")) or 0
     return Survey(
-        elevated=elevated if isinstance(elevated, bool) else None,
-        product=_text(data.get("product")) or None,
+        elevated=flag(data.get("elevated")),
+        product=text(data.get("product")) or None,
         listing=listing,
         run=Run(
-            exit_code=_whole(answer.get("exit")),
+            exit_code=whole(answer.get("exit")),
             timed_out=answer.get("timed_out") is True,
-            seconds=_number(answer.get("seconds")),
+            seconds=number(answer.get("seconds")),
             cut=length > max(len(output), _LISTING_LIMIT),
-            errors=printable(decoded(_bytes(answer.get("err")), code_page).strip()),
+            errors=printable(decoded(data_of(answer.get("err")), code_page).strip()),
         ),
         writers=judged(listing.writers, services),
         providers=_records(data, "providers", _provider),
         storage=_records(data, "storage", _storage),
         volumes=_records(data, "volumes", _volume),
         services=read_services(data.get("services")),
-        problems={str(key): _text(value) for key, value in _mapping(data.get("problems")).items()},
+        problems={str(key): text(value) for key, value in mapping(data.get("problems")).items()},
     )
 
 
@@ -148,25 +149,25 @@ def _records(
     value = data.get(key)
     if value is None:
         return None
-    return tuple(make(_mapping(item)) for item in (value if isinstance(value, list) else [value])[:200])
+    return tuple(make(mapping(item)) for item in items(value, 200))
 
 
 def _provider(item: t.Mapping[str, t.Any]) -> Provider:
     return Provider(
-        id=_text(item.get("id")).strip("{}").lower(),
-        name=_text(item.get("name")),
-        type=_PROVIDER_TYPES.get(_whole(item.get("type")) or 0),
-        version=_text(item.get("version")),
+        id=text(item.get("id")).strip("{}").lower(),
+        name=text(item.get("name")),
+        type=_PROVIDER_TYPES.get(whole(item.get("type")) or 0),
+        version=text(item.get("version")),
     )
 
 
 def _storage(item: t.Mapping[str, t.Any]) -> Storage:
-    maximum = _whole(item.get("maximum"))
+    maximum = whole(item.get("maximum"))
     return Storage(
-        volume=_text(item.get("volume")),
-        on=_text(item.get("on")),
-        used=_whole(item.get("used")),
-        allocated=_whole(item.get("allocated")),
+        volume=text(item.get("volume")),
+        on=text(item.get("on")),
+        used=whole(item.get("used")),
+        allocated=whole(item.get("allocated")),
         # Windows says "unbounded" as the largest 64-bit number, with or without a sign.
         maximum=None if maximum is None or not 0 <= maximum < 2**63 - 1 else maximum,
     )
@@ -174,36 +175,8 @@ def _storage(item: t.Mapping[str, t.Any]) -> Storage:
 
 def _volume(item: t.Mapping[str, t.Any]) -> Volume:
     return Volume(
-        id=_text(item.get("id")),
-        drive=_text(item.get("drive")) or None,
-        capacity=_whole(item.get("capacity")),
-        free=_whole(item.get("free")),
+        id=text(item.get("id")),
+        drive=text(item.get("drive")) or None,
+        capacity=whole(item.get("capacity")),
+        free=whole(item.get("free")),
     )
-
-
-def _mapping(value: object) -> t.Mapping[str, t.Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    return printable(value.strip(), 300) if isinstance(value, str) else ""
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    # The length is bounded because int() of a long text costs the square of it.
-    return int(value) if isinstance(value, str) and len(value) <= 20 and value.lstrip("-").isdecimal() else None
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _bytes(value: object) -> bytes:
-    try:
-        return base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-    except (binascii.Error, ValueError):
-        return b""

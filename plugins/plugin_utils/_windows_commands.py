@@ -134,16 +134,135 @@ $r.dependents=@(foreach($x in $up){$e='';try{Start-One $x}catch{$e=Get-Problem $
 $r.after=Get-State $p.service
 """
 
+# One line a value, kind and data, empty where it is not there. The paths come from a table of ours.
+_READ_VALUES = r"""$r.values=@(foreach($v in $p.values){
+$k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path)
+if($k -and $null -ne $k.GetValue($v.name)){"$($k.GetValueKind($v.name))`t$($k.GetValue($v.name))"}else{''}
+})
+"""
+
+_WRITE_VALUES = (
+    r"""foreach($v in $p.values){
+try{
+if($null -eq $v.data){
+$k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path,$true)
+if($k){$k.DeleteValue($v.name,$false);$k.Close()}
+}else{
+$k=[Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($v.path)
+if($v.kind -eq 'DWord'){$k.SetValue($v.name,[int]$v.data,'DWord')}else{$k.SetValue($v.name,[string]$v.data,'String')}
+$k.Close()
+}
+}catch{$r.problems["$($v.path)\$($v.name)"]=Get-Problem $_}
+}
+"""
+    + _READ_VALUES
+)
+
+# A file's last bytes, shared with whoever writes to it. What leads elsewhere (a link, a junction) is not followed.
+_FILES = r"""function Test-Plain($x){-not ($x.Attributes -band [IO.FileAttributes]::ReparsePoint)}
+function Read-Tail($path,$bytes){
+$x=Get-Item -LiteralPath $path -Force -ErrorAction SilentlyContinue
+if(-not $x){return $null}
+if(-not (Test-Plain $x)){return @{path=$path;link=$true}}
+try{
+$s=[IO.File]::Open($path,'Open','Read','ReadWrite, Delete')
+try{
+$n=[int][Math]::Min($s.Length,$bytes)
+[void]$s.Seek(-$n,'End')
+$b=New-Object byte[] $n
+$got=0
+while($got -lt $n){$c=$s.Read($b,$got,$n-$got);if($c -le 0){break};$got+=$c}
+@{path=$path;length=[string]$s.Length;written=$x.LastWriteTimeUtc.ToString('o');data=[Convert]::ToBase64String($b,0,$got)}
+}finally{$s.Dispose()}
+}catch{@{path=$path;problem=Get-Problem $_}}
+}
+function Get-Folders($path){
+$x=Get-Item -LiteralPath $path -Force -ErrorAction SilentlyContinue
+if(-not $x -or -not (Test-Plain $x)){return}
+Get-ChildItem -LiteralPath $path -Directory -Force -ErrorAction SilentlyContinue|Where-Object{Test-Plain $_}
+}
+function Get-Newest($path,$filter){
+$x=Get-ChildItem -LiteralPath $path -Filter $filter -File -Force -ErrorAction SilentlyContinue
+$x|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1
+}
+"""
+
+# RuntimeSettings holds the extension's protected settings. Nothing here goes near it.
+_SNAPSHOT = (
+    _IDENTITY
+    + _SERVICES
+    + _READ_VALUES
+    + _FILES
+    + r"""$r.handlers=@(foreach($path in $p.handler_roots){
+$k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($path)
+if($k){foreach($n in $k.GetSubKeyNames()){
+if($n.StartsWith($p.extension+'_')){"$path`t$n`t$($k.OpenSubKey($n).GetValue('InstallState'))"}
+}}
+})
+$plugins=$env:SystemDrive+'\Packages\Plugins\'+$p.extension
+$logs=$env:SystemDrive+'\WindowsAzure\Logs'
+$r.folder=$plugins
+$r.versions=@(foreach($d in Get-Folders $plugins){
+$v=@{version=$d.Name;files=@(foreach($n in $p.files){if(Test-Path -LiteralPath ($d.FullName+'\'+$n)){$n}})}
+foreach($x in Get-Folders $d.FullName){if($x.Name -eq 'Status'){
+$f=Get-Newest $x.FullName '*.status'
+if($f){$v.status=Read-Tail $f.FullName $p.status_bytes}
+$v.heartbeat=Read-Tail ($x.FullName+'\HeartBeat.Json') $p.status_bytes
+}}
+$v})
+$f=@(foreach($d in Get-Folders ($logs+'\Plugins\'+$p.extension)){Get-Newest $d.FullName 'IaaSBcdrExtension*.log'})
+$f=$f|Sort-Object LastWriteTimeUtc -Descending|Select-Object -First 1
+if($f){$r.extension_log=Read-Tail $f.FullName $p.log_bytes}
+$r.agent_log=Read-Tail ($logs+'\WaAppAgent.log') $p.log_bytes
+$r.aggregate=Read-Tail ($logs+'\AggregateStatus\aggregatestatus.json') $p.aggregate_bytes
+$r.sql_writer_log=Read-Tail ($env:ProgramFiles+'\Microsoft SQL Server\90\Shared\SqlWriterLogger.txt') $p.log_bytes
+$x=$env:ProgramData+'\Microsoft\Crypto\RSA\MachineKeys'
+try{$r.machine_keys=[string](Get-Acl -LiteralPath $x).Sddl}catch{$r.problems.machine_keys=Get-Problem $_}
+$x=[Environment]::SystemDirectory+'\msvcr120.dll'
+if(Test-Path -LiteralPath $x){$r.vc_runtime=[string][Diagnostics.FileVersionInfo]::GetVersionInfo($x).FileVersion}
+try{
+$x=Get-CimInstance Win32_OperatingSystem -OperationTimeoutSec 60
+$r.memory=@{total=[string]$x.TotalVisibleMemorySize;free=[string]$x.FreePhysicalMemory}
+$r.booted=$x.LastBootUpTime.ToUniversalTime().ToString('o')
+$x=Get-CimInstance Win32_LogicalDisk -Filter "DeviceID='$($env:SystemDrive)'" -OperationTimeoutSec 60
+$r.disk=@{size=[string]$x.Size;free=[string]$x.FreeSpace}
+}catch{$r.problems.system=Get-Problem $_}
+$n='root\cimv2\Security\MicrosoftVolumeEncryption'
+try{$r.locked=@(foreach($x in Get-CimInstance -Namespace $n Win32_EncryptableVolume -OperationTimeoutSec 60){
+if($x.ProtectionStatus -eq 2){[string]$x.DriveLetter}
+})}catch{}
+$r.events=@(foreach($q in $p.events){
+try{
+$x=@{LogName=$q.log;ProviderName=$q.provider;Level=1,2,3;StartTime=[DateTime]::Now.AddHours(-$p.event_hours)}
+foreach($e in Get-WinEvent -FilterHashtable $x -MaxEvents $p.event_count){
+$m=[string]$e.Message;if($m.Length -gt 400){$m=$m.Substring(0,400)}
+"$($q.provider)`t$($e.Id)`t$($e.Level)`t$($e.TimeCreated.ToUniversalTime().ToString('o'))`t$m"
+}
+}catch{if($_.FullyQualifiedErrorId -notlike 'NoMatching*'){$r.problems[$q.provider]=Get-Problem $_}}
+})
+$r.wire=@(if($p.wire_timeout -gt 0){foreach($port in 80,32526){
+$c=New-Object Net.Sockets.TcpClient
+try{if($c.ConnectAsync('168.63.129.16',$port).Wait([int](1000*$p.wire_timeout))){"$port`topen"}else{"$port`tTimedOut"}}
+catch{"$port`t$($_.Exception.GetBaseException().SocketErrorCode)"}
+finally{$c.Close()}
+}})
+"""
+)
+
 
 @dataclass(frozen=True)
 class Command:
-    """A fixed text. `changes` is what check mode goes by; `seconds` is the longest it can take beside its arguments."""
+    """A fixed text. `changes` is what check mode goes by; `seconds` is the longest it can take beside its arguments.
+
+    A `repeatable` change ends the same however often it is sent, so it may be sent again when an answer is lost.
+    """
 
     name: str
     body: str
     changes: bool
     seconds: float
     purpose: str
+    repeatable: bool = False
 
     @property
     def text(self) -> str:
@@ -174,4 +293,29 @@ RESTART = Command(
     purpose="Restarts one service and starts the services again that depended on it and ran.",
 )
 
-COMMANDS: t.Final = {command.name: command for command in (SURVEY, RESTART)}
+READ_VALUES = Command(
+    name="read_values",
+    body=_READ_VALUES,
+    changes=False,
+    seconds=60,
+    purpose="Reads values of the registry.",
+)
+
+WRITE_VALUES = Command(
+    name="write_values",
+    body=_WRITE_VALUES,
+    changes=True,
+    repeatable=True,
+    seconds=60,
+    purpose="Writes or removes values of the registry, and reads them again.",
+)
+
+SNAPSHOT = Command(
+    name="snapshot",
+    body=_SNAPSHOT,
+    changes=False,
+    seconds=300,
+    purpose="Collects what the agent and the snapshot extension left behind, and the state of what they need.",
+)
+
+COMMANDS: t.Final = {command.name: command for command in (SURVEY, RESTART, READ_VALUES, WRITE_VALUES, SNAPSHOT)}

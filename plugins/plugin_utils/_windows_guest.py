@@ -112,9 +112,9 @@ class WindowsGuest:
         try:
             output = self._transport.execute(script, stdin, limit)
         except ConnectionLost:
-            if command.changes:
+            if command.changes and not command.repeatable:
                 raise
-            # Reading is safe to repeat; a change is not, for it may have been made.
+            # Reading is safe to repeat; most changes are not, for they may have been made.
             self.tell("the connection broke; asking once more")
             self._transport.reconnect()
             output = self._transport.execute(script, stdin, limit)

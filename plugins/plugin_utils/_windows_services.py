@@ -8,6 +8,8 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ._windows_answer import fields
+
 # The registry's Start value of a service.
 _START: t.Final = {"0": "boot", "1": "system", "2": "automatic", "3": "manual", "4": "disabled"}
 
@@ -68,12 +70,8 @@ class ServiceList:
 
 def read_services(lines: object) -> ServiceList:
     """Return the services from the lines of a command's answer; a line that does not fit is left out."""
-    services = []
-    for line in lines if isinstance(lines, list) else [lines]:
-        fields = line.split("\t") if isinstance(line, str) else []
-        if len(fields) == 5 and fields[0]:
-            name, status, start, account, dependents = fields
-            services.append(
-                Service(name, status, _START.get(start), account or None, tuple(filter(None, dependents.split("\n"))))
-            )
-    return ServiceList(services)
+    return ServiceList(
+        Service(name, status, _START.get(start), account or None, tuple(filter(None, dependents.split("\n"))))
+        for name, status, start, account, dependents in fields(lines, 5)
+        if name
+    )

@@ -126,7 +126,122 @@ class Failed(Exception):
     """The script ended in an exception of PowerShell."""
 
 
-COMMANDS: dict[str, t.Callable[[Machine, Answer], Answer]] = {"survey": _survey, "restart_service": _restart_service}
+def _read_values(machine: Machine, arguments: Answer) -> Answer:
+    return {"values": [_value(machine, place) for place in arguments["values"]], "problems": {}}
+
+
+def _write_values(machine: Machine, arguments: Answer) -> Answer:
+    machine.changes += 1
+    problems = {}
+    for place in arguments["values"]:
+        path, name, data = place["path"], place["name"], place["data"]
+        if any(path.casefold().startswith(guarded.casefold()) for guarded in machine.guarded_keys):
+            problems[f"{path}\\{name}"] = "UnauthorizedAccessException: Zugriff verweigert"
+        elif data is None:
+            machine.registry.get(path, {}).pop(name, None)
+        else:
+            machine.registry.setdefault(path, {})[name] = (place["kind"], data)
+    return {**_read_values(machine, arguments), "problems": problems}
+
+
+def _value(machine: Machine, place: Answer) -> str:
+    found = machine.registry.get(place["path"], {}).get(place["name"])
+    return f"{found[0]}\t{found[1]}" if found else ""
+
+
+def _snapshot(machine: Machine, arguments: Answer) -> Answer:
+    extension = arguments["extension"]
+    plugins = f"C:\\Packages\\Plugins\\{extension}"
+    logs = "C:\\WindowsAzure\\Logs"
+    facts = machine.facts
+    answer: Answer = {
+        **_identity(machine),
+        "services": _services(machine),
+        **_read_values(machine, arguments),
+        "handlers": [
+            f"{root}\t{name}\t{values.get('InstallState', ('', ''))[1]}"
+            for root in arguments["handler_roots"]
+            for path, values in machine.registry.items()
+            if path.startswith(f"{root}\\{extension}_") and (name := path.rpartition("\\")[2])
+        ],
+        "folder": plugins,
+        "versions": [
+            _version(machine, plugins, name, arguments)
+            for name in machine.folders(plugins)
+            if not machine.is_link(plugins)
+        ],
+        "agent_log": _tail(machine, f"{logs}\\WaAppAgent.log", arguments["log_bytes"]),
+        "aggregate": _tail(machine, f"{logs}\\AggregateStatus\\aggregatestatus.json", arguments["aggregate_bytes"]),
+        "sql_writer_log": _tail(
+            machine, r"C:\Program Files\Microsoft SQL Server\90\Shared\SqlWriterLogger.txt", arguments["log_bytes"]
+        ),
+        **{
+            key: facts[key]
+            for key in ("memory", "disk", "booted", "locked", "machine_keys", "vc_runtime")
+            if key in facts
+        },
+        "events": [
+            line
+            for query in arguments["events"]
+            for line in facts.get("events", [])
+            if line.partition("\t")[0] == query["provider"]
+        ][: arguments["event_count"]],
+        "wire": [f"{port}\t{state}" for port, state in facts["wire"].items() if arguments["wire_timeout"] > 0],
+        "problems": facts.get("problems", {}),
+    }
+    plugin_logs = f"{logs}\\Plugins\\{extension}"
+    newest = max(
+        (
+            path
+            for version in machine.folders(plugin_logs)
+            for path in machine.files
+            if path.startswith(f"{plugin_logs}\\{version}\\IaaSBcdrExtension") and path.endswith(".log")
+        ),
+        key=lambda path: machine.files[path].written,
+        default=None,
+    )
+    if newest:
+        answer["extension_log"] = _tail(machine, newest, arguments["log_bytes"])
+    return answer
+
+
+def _version(machine: Machine, plugins: str, name: str, arguments: Answer) -> Answer:
+    folder = f"{plugins}\\{name}"
+    answer: Answer = {"version": name, "files": [n for n in arguments["files"] if f"{folder}\\{n}" in machine.files]}
+    if machine.is_link(f"{folder}\\Status") or f"{folder}\\Status" not in machine.all_folders():
+        return answer
+    found = [path for path in machine.files if path.startswith(f"{folder}\\Status\\") and path.endswith(".status")]
+    if found:
+        newest = max(found, key=lambda path: machine.files[path].written)
+        answer["status"] = _tail(machine, newest, arguments["status_bytes"])
+    answer["heartbeat"] = _tail(machine, f"{folder}\\Status\\HeartBeat.Json", arguments["status_bytes"])
+    return answer
+
+
+def _tail(machine: Machine, path: str, most: int) -> Answer | None:
+    machine.opened.append(path)
+    file = machine.files.get(path)
+    if file is None:
+        return None
+    if file.reparse:
+        return {"path": path, "link": True}
+    if file.locked:
+        return {"path": path, "problem": "IOException: The process cannot access the file."}
+    return {
+        "path": path,
+        "length": str(len(file.data)),
+        "written": file.written,
+        "data": base64.b64encode(file.data[-most:]).decode("ascii"),
+    }
+
+
+COMMANDS: dict[str, t.Callable[[Machine, Answer], Answer]] = {
+    "snapshot": _snapshot,
+    "survey": _survey,
+    "restart_service": _restart_service,
+    "read_values": _read_values,
+    "write_values": _write_values,
+}
 
 # What a playbook of plain `raw` tasks sends; the benchmark compares with it.
 PLAIN: dict[str, t.Callable[[Machine], bytes]] = {

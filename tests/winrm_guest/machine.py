@@ -54,6 +54,7 @@ class File:
     data: bytes
     written: str = "2026-03-14T02:00:41.0000000Z"
     reparse: bool = False
+    locked: bool = False
 
 
 @dataclass
@@ -70,6 +71,8 @@ class Machine:
     elevated: bool = True
     console: str = "utf-8"
     listing: str = "whole"
+    guarded_keys: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
     language_mode: str = "FullLanguage"
     faults: list[list[str]] = field(default_factory=list)
     away: int = 0
@@ -80,6 +83,7 @@ class Machine:
     unknown: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     restarted: list[str] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
     changes: int = 0
 
     def service(self, name: str) -> Service | None:
@@ -142,6 +146,24 @@ class Machine:
         service.status = "Running"
         self._revive(service)
         return None
+
+    def all_folders(self) -> set[str]:
+        """Every folder that holds something."""
+        found = set()
+        for path in self.files:
+            while "\\" in path:
+                path = path.rpartition("\\")[0]
+                found.add(path)
+        return found
+
+    def folders(self, path: str) -> list[str]:
+        """The names of the folders in a folder; links are not among them."""
+        inside = (folder for folder in self.all_folders() if folder.rpartition("\\")[0] == path)
+        return sorted(folder.rpartition("\\")[2] for folder in inside if not self.is_link(folder))
+
+    def is_link(self, path: str) -> bool:
+        """Whether a folder leads elsewhere."""
+        return path in self.links
 
     def take_fault(self, command: str) -> str | None:
         """The next fault that is meant for this command; each happens once."""
@@ -223,5 +245,5 @@ def _file(value: t.Any) -> File:
         return File(value.encode("utf-8"))
     data = bytes.fromhex(value["hex"]) if "hex" in value else str(value.get("text", "")).encode("utf-8")
     data *= int(value.get("times", 1))
-    extra = {key: value[key] for key in ("written", "reparse") if key in value}
+    extra = {key: value[key] for key in ("written", "reparse", "locked") if key in value}
     return File(data, **extra)
