@@ -54,7 +54,7 @@ class Signer:
     def __init__(self, seed: int) -> None:
         noise = random.Random(f"signer {seed}")
         self._key = noise.randbytes(32)
-        self._certificate = "MII" + _base64(noise.randbytes(1900))
+        self._certificate = "MII" + _base64(noise.randbytes(1690))
 
     def query(self, operation: str, api_version: str, ticks: int, monitor: bool) -> str:
         part = hashlib.sha256(f"p {operation}".encode()).hexdigest()
