@@ -89,6 +89,7 @@ class LinuxGuest:
         self._stack = ExitStack()
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lines = b""
+        self._clients = 0
 
     @property
     def folder(self) -> Path:
@@ -152,6 +153,7 @@ class LinuxGuest:
         templates = self._templates or self._directory / "templates"
         fresh = images.template(templates, self.engine, self.filesystem, self._megabytes)
         images.copy_file(fresh, self._directory / "disk.img")
+        self.ledger.unlink(missing_ok=True)
         self._make_keys()
         with ExitStack() as listeners:
             ssh = listeners.enter_context(socket.create_server((self.ssh_host, 0), backlog=64))
@@ -217,6 +219,12 @@ class LinuxGuest:
 
     def enter(self, command: Sequence[str], user: str | None) -> list[str]:
         return self.command(command, user=user)
+
+    def new_clients(self, count: int) -> list[int]:
+        """Numbers for clients that no writer of this guest has had."""
+        first = self._clients + 1
+        self._clients += count
+        return list(range(first, first + count))
 
     def writer(
         self, *, clients: int = 4, tables: Sequence[str] = (), pause: float = 0.002, ledger: Path | None = None

@@ -46,7 +46,7 @@ class Writer:
     def __enter__(self) -> Self:
         self._engine.make_ledger(self._guest.enter, self._tables)
         self._file = self.ledger.open("a", buffering=1)
-        for number in range(1, self._clients + 1):
+        for number in self._guest.new_clients(self._clients):
             thread = threading.Thread(target=self._write, args=(number,), daemon=True, name=f"writer-{number}")
             self._threads.append(thread)
             thread.start()

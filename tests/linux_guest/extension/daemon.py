@@ -178,9 +178,9 @@ class Daemon:
             self._code = failed[0]
             self._message = f"Plugin host or script failed. StatusCode.{codes.NAMES[failed[0]]},"
             self._log(self._message)
-        if checked.code not in codes.SILENT and failed:
-            # The last one that is set stays.
-            self._health = failed[-1]
+        if checked.code not in codes.SILENT and failed and self._code == codes.SUCCESS:
+            # The first one that is set stays; a failed snapshot has set its own by now.
+            self._health = failed[0]
         if self._code == codes.SUCCESS and not failed:
             self._succeed()
 
