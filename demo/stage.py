@@ -21,8 +21,8 @@ from tests.linux_guest import LinuxGuest, Pace, requirements
 ROOT = Path(__file__).resolve().parents[1]
 # Simulated seconds to a real one.
 SPEED = 10
-# Guest -> engine and the profile that holds it.
-GUESTS = {"db-mariadb": "mariadb", "db-postgresql": "postgresql", "db-redis": "redis"}
+# Guest -> its database, which is also the name of the profile that holds it.
+GUESTS = {"db-mariadb": "mariadb", "db-postgresql": "postgresql"}
 
 Json = dict[str, t.Any]
 
@@ -134,7 +134,7 @@ def _reach(guest: LinuxGuest) -> Json:
         "ansible_user": guest.user,
         "ansible_ssh_private_key_file": str(guest.ssh_key),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={guest.known_hosts} -o StrictHostKeyChecking=yes",
-        "linux_scripts_profiles": [{"name": guest.engine, "socket": str(guest.database_socket)}],
+        "linux_scripts_profiles": [{"profile": guest.engine}],
     }
 
 
