@@ -261,15 +261,14 @@ def _script(script: Optional[_plugin_check.Script]) -> Optional[Dict[str, Any]]:
 
 def _configuration(guest: Guest, extension: _Extension, found: List[Finding]) -> Dict[str, Any]:
     override = guest.path(_plugin_check.HOST_OVERRIDE)
-    plan = _plugin_check.check(extension.handler.folder if extension.handler else None, override)
+    config = guest.path(_plugin_check.SHIPPED_CONFIG)
+    plan = _plugin_check.check(extension.handler.folder if extension.handler else None, override, config)
     known = codes.describe(plan.code)
-    # Without the extension there is no shipped host file, and what it would do cannot be told.
-    told = extension.handler is not None or plan.host_override
-    if told and plan.code == codes.PLUGIN_CONFIG_NOT_FOUND:
+    if plan.code == codes.PLUGIN_CONFIG_NOT_FOUND:
         found.append(finding("scripts.none_configured", plan.reason))
-    elif told and plan.code != codes.APPLICATION:
+    elif plan.code != codes.APPLICATION:
         found.append(finding("scripts.refused", code=plan.code, reason=plan.reason, remedy=known.remedy))
-    elif told and plan.plugins <= 0:
+    elif plan.plugins <= 0:
         found.append(finding("scripts.faked", file=guest.shown(plan.host_path)))
     if plan.code != codes.APPLICATION and plan.config_loaded and not plan.freeze and plan.snapshot_without_scripts():
         found.append(finding("scripts.snapshot_with_nothing"))
@@ -282,8 +281,8 @@ def _configuration(guest: Guest, extension: _Extension, found: List[Finding]) ->
         "linux": {
             "plugin": {
                 "path": guest.shown(plan.config_path),
-                "code": plan.code if told else None,
-                "code_name": known.name if told else None,
+                "code": plan.code,
+                "code_name": known.name,
                 "reason": printable(plan.reason) or None,
                 "scripts_run": plan.scripts_run(),
                 "timeout": plan.timeout,

@@ -19,6 +19,9 @@ from . import _extension_codes as codes
 
 HOST_OVERRIDE = "/etc/azure/VMSnapshotPluginHost.conf"
 SHIPPED_HOST = "main/VMSnapshotPluginHost.conf"
+# What the shipped host file says.
+SHIPPED_PLUGIN = "ScriptRunner"
+SHIPPED_CONFIG = "/etc/azure/VMSnapshotScriptPluginConfig.json"
 LONGEST_HOST_TIMEOUT = 1800
 DEFAULT_TIMEOUT = 10
 DEFAULT_POLL = 3
@@ -102,8 +105,9 @@ def _digits(about: os.stat_result) -> Tuple[int, int, int]:
 class _Check:
     """One run of the checks. The fields are filled as far as the checks get."""
 
-    def __init__(self, handler_folder: Optional[str], host_override: str) -> None:
+    def __init__(self, handler_folder: Optional[str], host_override: str, shipped_config: str) -> None:
         self.handler_folder = handler_folder
+        self.shipped_config = shipped_config
         self.host_override = host_override
         self.host_path: Optional[str] = None
         self.host_timeout = LONGEST_HOST_TIMEOUT
@@ -121,7 +125,11 @@ class _Check:
         if about is None or not stat.S_ISREG(about.st_mode):
             self.host_path = os.path.join(self.handler_folder, SHIPPED_HOST) if self.handler_folder else None
             about = _stat(self.host_path) if self.host_path else None
-        if self.host_path is None or about is None or not stat.S_ISREG(about.st_mode):
+        if self.host_path is None:
+            # The extension is not here yet. It will bring its own copy.
+            self.plugins, self.plugin_name, self.config_path = 1, SHIPPED_PLUGIN, self.shipped_config
+            return
+        if about is None or not stat.S_ISREG(about.st_mode):
             self.host_path = None
             raise _Refused(
                 codes.HOST_CONFIG_NOT_FOUND,
@@ -248,9 +256,14 @@ class _Check:
         self.script_file("postScriptLocation", "post", codes.POST_NOT_FOUND, codes.POST_PERMISSION)
 
 
-def check(handler_folder: Optional[str], host_override: str = HOST_OVERRIDE) -> PluginPlan:
-    """What the extension would do with the host file, the configuration and the scripts as they are now."""
-    made = _Check(handler_folder, host_override)
+def check(
+    handler_folder: Optional[str], host_override: str = HOST_OVERRIDE, shipped_config: str = SHIPPED_CONFIG
+) -> PluginPlan:
+    """What the extension would do with the host file, the configuration and the scripts as they are now.
+
+    Without a handler folder the extension is not installed yet; then its own host file is taken to be as it is shipped.
+    """
+    made = _Check(handler_folder, host_override, shipped_config)
     code, reason = codes.APPLICATION, ""
     try:
         made.run()

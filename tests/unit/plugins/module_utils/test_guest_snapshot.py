@@ -33,7 +33,7 @@ def test_a_machine_with_nothing_on_it_is_described_all_the_same(guest: GuestTree
     assert seen["agent"]["state"] == "missing"
     assert seen["extension"]["installed"] is False
     assert seen["last_run"] is None
-    assert codes(seen) == ["agent.missing", "extension.missing", "run.none"]
+    assert codes(seen) == ["agent.missing", "extension.missing", "scripts.none_configured", "run.none"]
 
 
 def test_an_empty_root_without_any_folder_is_described_all_the_same(tmp_path: Path) -> None:
