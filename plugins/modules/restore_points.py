@@ -35,6 +35,13 @@ options:
     description: Whether to print neither progress nor the table at the end.
     type: bool
     default: false
+  stats_key:
+    description:
+      - Publishes a short form of RV(hosts) as custom statistics under this name. AWX keeps them as the artifacts of the
+        job and hands them to the later nodes of a workflow.
+      - Has to be unique to the job, for example V(points_{{ awx_job_id }}); of the slices of a job that use the same
+        name only the last one's statistics stay.
+    type: str
 attributes:
   action_group:
     support: full
