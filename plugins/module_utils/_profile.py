@@ -62,6 +62,8 @@ def _word(value: Any) -> str:
 def _checked(where: str, profile: Profile, option: Option, value: Any) -> Any:
     words = value if isinstance(value, list) else [value]
     for word in words:
+        if isinstance(value, list) and not str(word):
+            raise BadProfile("{0}: {1} must not hold empty words.".format(where, option.name))
         if not _ONE_LINE.match(str(word)):
             raise BadProfile("{0}: {1} must not hold line breaks or control characters.".format(where, option.name))
     if option.choices and value not in option.choices:
@@ -124,7 +126,7 @@ def unique(hooks: List[Hook]) -> List[Hook]:
     for hook in hooks:
         if hook.file_name in seen:
             raise BadProfile(
-                "profiles: two entries become the hook {0}; give one of them another name or order.".format(
+                "profiles: two entries become the hook {0}; give one of them another label or order.".format(
                     hook.file_name
                 )
             )

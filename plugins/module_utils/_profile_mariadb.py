@@ -12,7 +12,7 @@ _HOOK = r"""#!/bin/sh
 # Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
 #
 # Holds a MariaDB or MySQL server through its backup lock. Verbs: freeze, status, thaw, probe, boot.
-client='' lock='' option_file='' probe_schema='' profile='' socket='' user=''
+client='' mode='' option_file='' probe_schema='' profile='' socket='' user=''
 # shellcheck source=/dev/null
 . "$AC_CONF"
 # shellcheck source=session.sh
@@ -85,7 +85,7 @@ freeze() {
             [ "$major" -ge 8 ] || fail "MySQL $version has no LOCK INSTANCE FOR BACKUP; it came with 8.0"
             take="LOCK INSTANCE FOR BACKUP;"
             # MyISAM tables and an exact position in the binary log need writes to stop, not only changes of tables.
-            [ "$lock" = global ] && take="$take FLUSH TABLES WITH READ LOCK;"
+            [ "$mode" = global ] && take="$take FLUSH TABLES WITH READ LOCK;"
             ;;
     esac
     # One second less than we may take: then the server's own words reach the log. An idle session is ended by the
@@ -167,6 +167,6 @@ MYSQL = Profile(
     "mysql",
     "MySQL 8.0 and newer",
     20,
-    (_CLIENT, Option("lock", "instance", ("instance", "global")), _OPTION_FILE, _PROBE_SCHEMA, _SOCKET, _USER),
+    (_CLIENT, Option("mode", "instance", ("global", "instance")), _OPTION_FILE, _PROBE_SCHEMA, _SOCKET, _USER),
     _HOOK,
 )

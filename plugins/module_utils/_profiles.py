@@ -7,15 +7,23 @@ from typing import Any, Dict, List, Mapping
 
 from ._finding import ERROR, Finding
 from ._profile import BadProfile, Hook, Profile, resolve, unique
+from ._profile_command import COMMAND
+from ._profile_iris import IRIS
 from ._profile_mariadb import MARIADB, MYSQL
+from ._profile_mongodb import MONGODB
+from ._profile_oracle import ORACLE
 from ._profile_postgresql import POSTGRESQL
+from ._profile_redis import REDIS
+from ._profile_saphana import SAPHANA
+from ._profile_service import SERVICE
 
-PROFILES: Dict[str, Profile] = {profile.name: profile for profile in (MARIADB, MYSQL, POSTGRESQL)}
+_ALL = (COMMAND, IRIS, MARIADB, MONGODB, MYSQL, ORACLE, POSTGRESQL, REDIS, SAPHANA, SERVICE)
+PROFILES: Dict[str, Profile] = {profile.name: profile for profile in _ALL}
 
 # What must never be shown, by the name of its option.
 SECRETS = frozenset(option.name for profile in PROFILES.values() for option in profile.options if option.secret)
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}\Z")
+_LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,29}\Z")
 
 
 def hooks_of(entries: List[Mapping[str, Any]]) -> List[Hook]:
@@ -23,24 +31,25 @@ def hooks_of(entries: List[Mapping[str, Any]]) -> List[Hook]:
     hooks = []
     for number, entry in enumerate(entries):
         where = "profiles[{0}]".format(number)
-        profile = PROFILES.get(str(entry.get("profile")))
+        profile = PROFILES.get(str(entry.get("name")))
         if profile is None:
             raise BadProfile(
                 "{0}: there is no profile '{1}'; choose from {2}.".format(
-                    where, entry.get("profile"), ", ".join(sorted(PROFILES))
+                    where, entry.get("name"), ", ".join(sorted(PROFILES))
                 )
             )
-        name = entry.get("name") or profile.name
-        if not _NAME.match(name):
+        label = entry.get("label") or ""
+        if label and not _LABEL.match(label):
             raise BadProfile(
-                "{0}: name must begin with a small letter and hold no more than 31 of a-z, 0-9, - and _, "
-                "not '{1}'.".format(where, name)
+                "{0}: label must hold no more than 30 of a-z, 0-9, - and _, and begin with a letter or digit, "
+                "not '{1}'.".format(where, label)
             )
+        name = profile.name + "-" + label if label else profile.name
         order = entry.get("order")
         if order is not None and not 0 <= order <= 99:
             raise BadProfile("{0}: order must be from 0 to 99, not {1}.".format(where, order))
         given = {
-            key: value for key, value in entry.items() if value is not None and key not in ("profile", "name", "order")
+            key: value for key, value in entry.items() if value is not None and key not in ("name", "label", "order")
         }
         hooks.append(resolve(where, profile, name, order, given))
     return unique(hooks)

@@ -115,7 +115,8 @@ unlock_release() {
 
 # run_hook NAME VERB SECONDS: its exit status. SAID is the last line that it said.
 # A hook learns: AC_STATE, a folder of its own in memory; AC_CONF, its settings; AC_ID, the run; AC_SECONDS, how long it
-# may take; AC_HOLD_LEFT, seconds until the watchdog releases; AC_PURPOSE, why.
+# may take; AC_HOLD_LEFT, seconds until the watchdog releases; AC_PURPOSE: snapshot while all is well, otherwise a word
+# for why the point is no good.
 run_hook() {
     AC_STATE=$AC_RUN/current/$1
     AC_CONF=$AC_HOOKS/$1.conf
@@ -166,6 +167,7 @@ thaw_all() {
     BROKEN=
     STUCK=
     FAULT=
+    ac_purpose=$AC_PURPOSE
     stop_hook
     ac_order=
     [ -f "$AC_RUN/current/hooks" ] && while read -r ac_name; do
@@ -177,11 +179,14 @@ thaw_all() {
             if ! run_hook "$ac_name" status "$LEFT"; then
                 BROKEN="$BROKEN$ac_name "
                 [ -n "$FAULT" ] || FAULT="$ac_name: ${SAID}"
+                AC_PURPOSE=broken
             fi
         fi
         at_most 20 "$2"
         run_hook "$ac_name" thaw "$LEFT"
-        case $? in
+        ac_status=$?
+        AC_PURPOSE=$ac_purpose
+        case $ac_status in
             0) continue ;;
             # Released, but the hook knows that the point cannot be used.
             2) BROKEN="$BROKEN$ac_name " ;;

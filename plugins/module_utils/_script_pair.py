@@ -34,6 +34,7 @@ give_up() {
     lock_release 10 || exit 1
     recall state
     if [ "$VALUE" = freezing ]; then
+        AC_PURPOSE=failed
         release no "$END" failed "$1"
         log "failed: $1"
         [ "$STATE" = stuck ] || stop_watchdog
@@ -185,9 +186,11 @@ case $VALUE in
         log "free again $(((NOW - VALUE) * 10)) ms after pre.sh began"
         ;;
     freezing | releasing)
+        AC_PURPOSE=failed
         release no "$END" broken "pre.sh had not finished when post.sh came"
         ;;
     stuck)
+        AC_PURPOSE=failed
         recall ended
         release no "$END" "${VALUE:-broken}" ""
         ;;
@@ -334,7 +337,7 @@ for path in "$AC_HOOKS"/[0-9][0-9]-*; do
     name=${path##*/}
     case $name in *[!A-Za-z0-9_-]*) continue ;; esac
     [ -x "$path" ] || continue
-    run_hook "$name" boot 60 || failed="$failed$name "
+    run_hook "$name" boot 600 || failed="$failed$name "
 done
 file=${AC_LOG:-/var/log/azure/appconsistent.log}
 mkdir -p "${file%/*}"
@@ -392,7 +395,7 @@ After=oracle.service sapinit.service iris.service
 [Service]
 Type=oneshot
 ExecStart=/bin/sh /etc/azure/appconsistent/boot.sh
-TimeoutStartSec=15min
+TimeoutStartSec=1h
 UMask=0077
 
 [Install]

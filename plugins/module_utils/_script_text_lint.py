@@ -10,8 +10,8 @@ from typing import Dict, List, Tuple
 
 from ._finding import ERROR, INFO, WARNING, Finding
 
-# Looked for in code only: texts, comments and here-documents are blanked out first. A pattern that is wrong now and then
-# costs a warning, no more.
+# Looked for in code only: texts, comments and here-documents are blanked out first. A pattern that is wrong now and
+# then costs a warning, no more.
 _BASHISMS = (
     (r"(?:^|[\s;&|(!])\[\[\s", "[[ ... ]]"),
     (r"^\s*function\s+[\w-]+", "function NAME"),

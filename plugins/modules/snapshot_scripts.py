@@ -44,76 +44,134 @@ options:
         order of
         their O(profiles[].order) and released the other way round.
       - A hook that belongs to no profile of the list any more is removed.
-      - An option that a profile does not use is refused. Defaults are those of the profile; see the guide
-        C(docs/linux_scripts.md).
+      - An option that the profile does not use is refused. What each profile does, the rights that its account needs,
+        and what it says when it fails, is told in the guide
+        U(https://github.com/appconsistent/azure/blob/main/docs/linux_scripts.md).
     type: list
     elements: dict
     default: []
     suboptions:
-      profile:
+      name:
         description: What kind of application it is.
         type: str
-        choices: [mariadb, mysql, postgresql]
+        choices: [command, iris, mariadb, mongodb, mysql, oracle, postgresql, redis, saphana, service]
         required: true
-      name:
-        description:
-          - Names the hook. Needed when two entries have the same profile and order. The default is the
-            profile's name.
+      label:
+        description: Tells two entries of one profile apart; a part of the hook's name.
         type: str
       order:
-        description: From 0 to 99; lower ones are frozen first and released last. The default is that of the profile.
+        description:
+          - From 0 to 99; lower ones are frozen first and released last.
+          - The default is V(10) for V(command) and V(service), and V(20) for databases.
         type: int
+      boot_command:
+        description:
+          - For V(command), what to run at boot after a hold was interrupted, each word an item.
+          - The default is O(profiles[].thaw_command).
+        type: list
+        elements: str
       client:
-        description: Absolute path of the client program. By default it is looked for in the usual folders.
+        description:
+          - Absolute path of the client program. By default it is looked for in the usual folders.
+          - For V(iris), a path that ends in C(csession) is called as Caché's client.
         type: path
       database:
         description: For V(postgresql), the database to connect to. The default is V(postgres).
         type: str
+      freeze_command:
+        description: For V(command), what holds the application, each word an item. Required there.
+        type: list
+        elements: str
+      instance:
+        description: For V(iris), the instance. Required there.
+        type: str
       label_folder:
         description:
-          - For V(postgresql) with O(profiles[].mode=backup), where the backup labels are kept. A restore needs
-            the label.
+          - For V(postgresql) with O(profiles[].mode=backup), where the backup labels are kept. A restore needs the
+            label.
           - The default is V(/var/lib/appconsistent/postgresql).
         type: path
-      lock:
-        description:
-          - For V(mysql), V(instance) holds changes of tables back, which is enough for InnoDB when file systems
-            are frozen.
-          - V(global) holds all writes back, for MyISAM tables and an exact position in the binary log.
-          - The default is V(instance).
-        type: str
-        choices: [global, instance]
       mode:
         description:
-          - For V(postgresql), V(checkpoint) relies on frozen file systems; V(backup) keeps a backup open meanwhile.
-          - The default is V(checkpoint).
+          - For V(postgresql), V(checkpoint) (the default) relies on frozen file systems; V(backup) keeps a backup open.
+          - For V(mysql), V(instance) (the default) holds changes of tables back, enough for InnoDB with file systems
+            frozen; V(global) holds all writes back, for MyISAM tables and an exact position in the binary log.
+          - For V(redis), V(pause) (the default) pauses writes and makes sure that all is on disk; V(save) only saves.
+          - For V(mongodb), V(flush) (the default) relies on frozen file systems; V(lock) locks the server for writes.
+          - For V(oracle), V(backup) (the default) puts the files into hot backup mode; V(archive) only archives the log
+            and relies on frozen file systems.
+          - For V(service), V(pause) (the default) or V(stop).
         type: str
-        choices: [backup, checkpoint]
+        choices: [archive, backup, checkpoint, flush, global, instance, lock, pause, save, stop]
       option_file:
         description: For V(mariadb) and V(mysql), absolute path of an option file with the account to use.
         type: path
+      oracle_home:
+        description: For V(oracle), the home of the software. Required there.
+        type: path
+      password:
+        description: For V(redis), the password. It is kept in the hook's settings, which only root can read.
+        type: str
       port:
-        description: TCP port of the server.
+        description: For V(postgresql) and V(redis), the TCP port of the server.
         type: int
+      probe_command:
+        description: For V(command), what proves by a real write that the application is free, each word an item.
+        type: list
+        elements: str
       probe_schema:
         description:
           - For V(mariadb) and V(mysql), the schema that a rehearsal writes to when it proves that the server is free.
           - The default is V(appconsistent).
         type: str
+      server_limit:
+        description:
+          - For V(iris), whether the instance shall resume by itself after a limit (C(WDSuspendLimit)).
+          - The default is V(true). Set it to V(false) for versions that do not know that argument.
+        type: bool
+      sid:
+        description: For V(oracle) and V(saphana), the system identifier. Required there.
+        type: str
       socket:
-        description: Path of the server's socket; for V(postgresql), of its folder.
+        description:
+          - For V(mariadb), V(mysql) and V(redis), path of the server's socket; for V(postgresql), of its folder.
         type: path
+      status_command:
+        description:
+          - For V(command), what tells after the snapshot whether the application was held all the time, each word an
+            item.
+          - Without it nothing proves that.
+        type: list
+        elements: str
       system_user:
-        description: The account to run the client as. For V(postgresql) the default is V(postgres).
+        description:
+          - The account to run the client as, for V(iris), V(oracle), V(postgresql) and V(saphana).
+          - The default is V(oracle) for V(oracle), V(postgres) for V(postgresql), the SID's administrator for
+            V(saphana), and root for V(iris).
+        type: str
+      thaw_command:
+        description: For V(command), what releases the application, each word an item. Required there.
+        type: list
+        elements: str
+      unit:
+        description: For V(service), the full name of the unit. Required there.
+        type: str
+      uri:
+        description:
+          - For V(mongodb), the address of the server itself, with account and password if it needs them. It is kept in
+            the hook's settings, which only root can read.
+          - The default is V(mongodb://localhost:27017/?directConnection=true).
         type: str
       user:
-        description: Name of the account in the database.
+        description: For V(mariadb), V(mysql), V(postgresql) and V(redis), the account in the database.
+        type: str
+      user_store_key:
+        description: For V(saphana), the key in the user store. The default is V(SYSTEMDB).
         type: str
       wal_kept_elsewhere:
         description:
-          - For V(postgresql) with O(profiles[].mode=backup), says that something else than C(archive_mode) keeps
-            the log, such
-            as C(pg_receivewal).
+          - For V(postgresql) with O(profiles[].mode=backup), says that something else than C(archive_mode) keeps the
+            log, such as C(pg_receivewal).
           - The default is V(false).
         type: bool
   timeout:
@@ -163,19 +221,36 @@ EXAMPLES = r"""
 - name: Hold the MariaDB server while a restore point is taken
   appconsistent.azure.snapshot_scripts:
     profiles:
-      - profile: mariadb
+      - name: mariadb
 
-- name: Two applications on one machine
+- name: Several applications on one machine, the service first
   appconsistent.azure.snapshot_scripts:
     timeout: 120
     hold_seconds: 180
     profiles:
-      - profile: mariadb
-        socket: /run/mysqld/mysqld.sock
+      - name: service
+        unit: orders.service
+        mode: stop
+      - name: mariadb
         option_file: /etc/azure/mariadb-snapshot.cnf
-      - profile: postgresql
-        order: 30
-        mode: checkpoint
+      - name: redis
+        socket: /run/redis/redis-server.sock
+
+- name: PostgreSQL on volumes that cannot be frozen together
+  appconsistent.azure.snapshot_scripts:
+    fs_freeze_enabled: false
+    profiles:
+      - name: postgresql
+        mode: backup
+
+- name: An application that brings its own commands
+  appconsistent.azure.snapshot_scripts:
+    profiles:
+      - name: command
+        label: ledger
+        freeze_command: [/opt/ledger/bin/ctl, quiesce, --wait]
+        status_command: [/opt/ledger/bin/ctl, is-quiet]
+        thaw_command: [/opt/ledger/bin/ctl, resume]
 
 - name: Remove the scripts
   appconsistent.azure.snapshot_scripts:
@@ -313,20 +388,61 @@ def _argument_spec() -> Dict[str, Any]:
             "elements": "dict",
             "default": [],
             "options": {
-                "profile": {"type": "str", "choices": ["mariadb", "mysql", "postgresql"], "required": True},
-                "name": {"type": "str"},
+                "name": {
+                    "type": "str",
+                    "choices": [
+                        "command",
+                        "iris",
+                        "mariadb",
+                        "mongodb",
+                        "mysql",
+                        "oracle",
+                        "postgresql",
+                        "redis",
+                        "saphana",
+                        "service",
+                    ],
+                    "required": True,
+                },
+                "label": {"type": "str"},
                 "order": {"type": "int"},
+                "boot_command": {"type": "list", "elements": "str"},
                 "client": {"type": "path"},
                 "database": {"type": "str"},
+                "freeze_command": {"type": "list", "elements": "str"},
+                "instance": {"type": "str"},
                 "label_folder": {"type": "path"},
-                "lock": {"type": "str", "choices": ["global", "instance"]},
-                "mode": {"type": "str", "choices": ["backup", "checkpoint"]},
+                "mode": {
+                    "type": "str",
+                    "choices": [
+                        "archive",
+                        "backup",
+                        "checkpoint",
+                        "flush",
+                        "global",
+                        "instance",
+                        "lock",
+                        "pause",
+                        "save",
+                        "stop",
+                    ],
+                },
                 "option_file": {"type": "path"},
+                "oracle_home": {"type": "path"},
+                "password": {"type": "str", "no_log": True},
                 "port": {"type": "int"},
+                "probe_command": {"type": "list", "elements": "str"},
                 "probe_schema": {"type": "str"},
+                "server_limit": {"type": "bool"},
+                "sid": {"type": "str"},
                 "socket": {"type": "path"},
+                "status_command": {"type": "list", "elements": "str"},
                 "system_user": {"type": "str"},
+                "thaw_command": {"type": "list", "elements": "str"},
+                "unit": {"type": "str"},
+                "uri": {"type": "str", "no_log": True},
                 "user": {"type": "str"},
+                "user_store_key": {"type": "str", "no_log": False},
                 "wal_kept_elsewhere": {"type": "bool"},
             },
         },

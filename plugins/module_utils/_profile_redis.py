@@ -1,0 +1,209 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Redis: what was acknowledged is on disk, in the append-only file or in a dump, and stays as it is until the thaw.
+
+Writes are paused first, so that the dump or the file holds all that was acknowledged, and nothing comes after it. The
+server ends a pause by itself. Source: redis.io, commands CLIENT PAUSE, BGSAVE, INFO, and "Redis persistence".
+"""
+
+from ._profile import Option, Profile
+
+_HOOK = r"""#!/bin/sh
+# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
+#
+# Holds a Redis server. Verbs: freeze, status, thaw, probe, boot.
+client='' mode='' password='' port='' socket='' user=''
+# shellcheck source=/dev/null
+. "$AC_CONF"
+# shellcheck source=hold.sh
+. "$AC_HOME/hold.sh"
+
+fail() {
+    printf '%s\n' "$1"
+    exit 1
+}
+
+# ask COMMAND...: ANSWER is what the server said, without carriage returns. redis-cli ends with 0 after an error, too.
+ask() {
+    asked=$1
+    [ -z "$user" ] || set -- --user "$user" "$@"
+    if [ -n "$socket" ]; then
+        set -- -s "$socket" "$@"
+    elif [ -n "$port" ]; then
+        set -- -p "$port" "$@"
+    fi
+    set -- "${client:-redis-cli}" --no-auth-warning "$@"
+    command -v "$1" >/dev/null || fail "the client $1 is not installed; install it or set the option client"
+    # In the environment, which nobody but root can read; arguments can be read by anybody.
+    [ -z "$password" ] || export REDISCLI_AUTH="$password"
+    ANSWER=$(timeout -k 1 5 "$@" 2>&1 </dev/null | tr -d '\r')
+}
+
+# must COMMAND...: as ask, but anything that looks like an error ends the hook.
+must() {
+    ask "$@"
+    case $ANSWER in
+        *NOAUTH* | *WRONGPASS*) fail "the server refused the account: $ANSWER. Set password, and user if it has one" ;;
+        *NOPERM* | *"unknown command"*)
+            fail "the account lacks a right: $ANSWER. The guide tells which"
+            ;;
+        "Could not connect"*) fail "no server answers: $ANSWER. Start it, or set socket or port" ;;
+        LOADING*) fail "the server still loads its data: $ANSWER" ;;
+        ERR* | *"(error)"* | -* | Error:*) fail "$asked: $ANSWER" ;;
+        '') fail "$asked: no answer within 5 s" ;;
+    esac
+}
+
+# field NAME: VALUE is that field of the last answer to INFO.
+field() {
+    VALUE=
+    printf '%s\n' "$ANSWER" >"$AC_STATE/info"
+    while IFS=: read -r ac_key ac_value; do
+        [ "$ac_key" = "$1" ] && VALUE=$ac_value
+    done <"$AC_STATE/info"
+}
+
+# wait_for FIELD WANTED: poll INFO until a field has the value.
+wait_for() {
+    now
+    ac_end=$((NOW + AC_SECONDS * 100 - 100))
+    while :; do
+        must INFO persistence
+        field "$1"
+        [ "$VALUE" = "$2" ] && return
+        now
+        [ "$NOW" -lt "$ac_end" ] ||
+            fail "$1 stayed at $VALUE for $AC_SECONDS s; saving takes longer than timeout allows"
+        sleep 0.1
+    done
+}
+
+save() {
+    now
+    ac_until=$((NOW + AC_SECONDS * 100 - 100))
+    while :; do
+        ask BGSAVE
+        case $ANSWER in
+            *"saving started"*) break ;;
+            # That one began before writes were paused.
+            *"in progress"*) ;;
+            *) must BGSAVE ;;
+        esac
+        now
+        [ "$NOW" -lt "$ac_until" ] || fail "another dump or rewrite kept the dump away: $ANSWER"
+        sleep 0.2
+    done
+    # The server forks before it answers. The time of the last dump is no proof: it counts whole seconds.
+    wait_for rdb_bgsave_in_progress 0
+    field rdb_last_bgsave_status
+    [ "$VALUE" = ok ] || fail "the dump failed: rdb_last_bgsave_status is $VALUE; see the server's log and its disk"
+}
+
+freeze() {
+    must INFO server
+    field redis_version
+    version=$VALUE
+    field run_id
+    printf '%s\n' "$VALUE" >"$AC_STATE/run_id"
+    if [ "$mode" = pause ]; then
+        major=${version%%.*}
+        minor=${version#*.}
+        minor=${minor%%.*}
+        [ "$major" -gt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -ge 2 ]; } ||
+            fail "Redis $version cannot pause writes alone; that came with 6.2. Set mode to save"
+        # Before the command: a freeze that is killed here is undone all the same.
+        true >"$AC_STATE/paused"
+        must CLIENT PAUSE "$(((AC_HOLD_LEFT + 5) * 1000))" WRITE
+    fi
+    must INFO persistence
+    field aof_enabled
+    if [ "$VALUE" = 1 ]; then
+        must CONFIG GET auto-aof-rewrite-percentage
+        printf '%s\n' "${ANSWER##*[!0-9]}" >"$AC_STATE/rewrite"
+        must CONFIG SET auto-aof-rewrite-percentage 0
+        wait_for aof_rewrite_in_progress 0
+        # A write that waits for a sync in the background was acknowledged and is not in the file yet.
+        [ "$mode" = pause ] && wait_for aof_pending_bio_fsync 0
+        field aof_last_write_status
+        [ "$VALUE" = ok ] || fail "the append-only file cannot be written: aof_last_write_status is $VALUE"
+    else
+        save
+    fi
+    must INFO persistence
+    field rdb_changes_since_last_save
+    printf '%s\n' "$VALUE" >"$AC_STATE/changes"
+    field rdb_last_save_time
+    printf '%s\n' "$VALUE" >"$AC_STATE/saved"
+}
+
+# The server counts changes. If the pause held, there were none.
+status() {
+    must INFO server
+    field run_id
+    read -r before <"$AC_STATE/run_id"
+    [ "$VALUE" = "$before" ] || fail "the server was started anew during the hold"
+    [ "$mode" = pause ] || exit 0
+    must INFO persistence
+    field rdb_changes_since_last_save
+    changes=$VALUE
+    field rdb_last_save_time
+    read -r before <"$AC_STATE/changes"
+    read -r saved <"$AC_STATE/saved"
+    [ "$changes" = "$before" ] && exit 0
+    # A dump that the server made by itself meanwhile sets the count to nought.
+    [ "$VALUE" != "$saved" ] && [ "$changes" = 0 ] && exit 0
+    fail "the pause ended early: the server counted $before changes since its last dump, and now $changes"
+}
+
+thaw() {
+    failed=
+    if [ -f "$AC_STATE/rewrite" ]; then
+        read -r percentage <"$AC_STATE/rewrite"
+        ask CONFIG SET auto-aof-rewrite-percentage "${percentage:-100}"
+        [ "$ANSWER" = OK ] || failed=$ANSWER
+    fi
+    if [ -f "$AC_STATE/paused" ]; then
+        ask CLIENT UNPAUSE
+        [ "$ANSWER" = OK ] || failed=$ANSWER
+    fi
+    case $failed in
+        # A server that is gone took the pause and the setting with it.
+        '' | "Could not connect"* | LOADING*) rm -f "$AC_STATE/rewrite" "$AC_STATE/paused" ;;
+        *) fail "writes may still be paused: $failed" ;;
+    esac
+}
+
+probe() {
+    ask SET appconsistent:probe "$AC_ID" EX 10
+    case $ANSWER in
+        OK) exit 0 ;;
+        READONLY* | NOPERM*)
+            printf '%s\n' "cannot tell: $ANSWER"
+            exit 3
+            ;;
+        *) fail "a write was not accepted: ${ANSWER:-no answer within 5 s}" ;;
+    esac
+}
+
+case ${1:-} in
+    freeze | status | thaw | probe) "$1" ;;
+    # Pause and setting went with the server.
+    boot) ;;
+    *) fail "usage: $0 freeze|status|thaw|probe|boot" ;;
+esac
+"""
+
+REDIS = Profile(
+    "redis",
+    "Redis 6.2 and newer",
+    20,
+    (
+        Option("client", pattern=r"/.+", expects="an absolute path"),
+        Option("mode", "pause", ("pause", "save")),
+        Option("password", secret=True),
+        Option("port"),
+        Option("socket", pattern=r"/.+", expects="an absolute path"),
+        Option("user"),
+    ),
+    _HOOK,
+)
