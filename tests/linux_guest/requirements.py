@@ -36,11 +36,10 @@ def requirements(engine: str | None = None, filesystem: str = "ext4") -> list[st
     make = MAKE_FILE_SYSTEM[filesystem][0]
     if shutil.which(make) is None:
         missing.append(_lacks(make, "e2fsprogs" if filesystem == "ext4" else "xfsprogs"))
-    supported = {line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()}
     missing += [
         f"The kernel does not offer the file system {kind} (see /proc/filesystems); load its module."
         for kind in ("overlay", filesystem)
-        if kind not in supported
+        if not _kernel_offers(kind)
     ]
     if engine is not None:
         programs = ENGINES[engine].missing_programs()
@@ -52,6 +51,17 @@ def requirements(engine: str | None = None, filesystem: str = "ext4") -> list[st
 
 def _lacks(program: str, package: str) -> str:
     return f"The program {program} is missing: install {package}."
+
+
+def _kernel_offers(kind: str) -> bool:
+    """A module that is not loaded yet counts, when it can be."""
+    if kind not in _loaded_file_systems() and shutil.which("modprobe") is not None:
+        subprocess.run(["modprobe", "--quiet", kind], timeout=30, check=False)
+    return kind in _loaded_file_systems()
+
+
+def _loaded_file_systems() -> set[str]:
+    return {line.split()[-1] for line in Path("/proc/filesystems").read_text().splitlines()}
 
 
 def _try_loop_device() -> list[str]:

@@ -165,6 +165,7 @@ class PipeClient(Client):
             stderr=subprocess.DEVNULL,
             text=True,
             bufsize=1,
+            env=_ENVIRONMENT,
             start_new_session=True,
         )
 

@@ -26,6 +26,7 @@ _LINE_BYTES = 65536
 _MESSAGE_BYTES = 65536
 _AGENT_LOG = Path("/var/log/waagent.log")
 _PID_FILE = Path("/run/waagent.pid")
+_AGENT_CONFIGURATION = Path("/etc/waagent.conf")
 _AGENT_VERSION = "2.15.0.0"
 
 
@@ -99,6 +100,7 @@ class Agent:
     def start(self) -> None:
         """What a running agent leaves for people to see."""
         _PID_FILE.write_text(f"{os.getpid()}\n")
+        _AGENT_CONFIGURATION.write_text("Extensions.Enabled=y\nAutoUpdate.UpdateToLatestVersion=y\n")
         self._say("HEARTBEAT", f"Agent WALinuxAgent-{_AGENT_VERSION} is running as the goal state agent")
 
     def _snapshot(self, asked: Request, tell: Callable[[dict[str, object]], None]) -> None:

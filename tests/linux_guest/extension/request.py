@@ -10,7 +10,7 @@ RUNS = ("install", "snapshot", "uninstall")
 CONSISTENCIES = ("application", "crash")
 # What can be made to go wrong, and how. `fault_seconds` and `fault_path` say when, where that makes sense.
 FAULTS = {
-    "copy_unfrozen": "the file system is not frozen while it is copied: a torn copy",
+    "copy_unfrozen": "a torn copy: nothing is frozen, and fault_seconds pass between its two halves",
     "daemon_killed_in_pre": "the extension is killed while pre runs, after fault_seconds or once fault_path exists",
     "daemon_killed_while_frozen": "the extension is killed between freeze and thaw; the thaw comes at the limit",
     "freeze_busy": "somebody else has frozen the file system: FIFREEZE is refused (121)",

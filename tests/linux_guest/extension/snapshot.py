@@ -6,9 +6,11 @@ import errno
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from .. import images
@@ -41,10 +43,10 @@ class Disk:
     image: int
     copies: int
 
-    def copy(self, name: str) -> None:
+    def copy(self, name: str, halfway: Callable[[], None] | None = None) -> None:
         target = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.copies)
         try:
-            images.copy(self.image, target)
+            images.copy(self.image, target, halfway)
         finally:
             os.close(target)
 
@@ -224,7 +226,9 @@ class Snapshotter:
             "host_error": codes.HOST_SERVER_ERROR,
         }.get(request.fault or "")
         if failed is None:
-            self._disk.copy(f"{request.task_id}.img")
+            torn = request.fault == "copy_unfrozen"
+            pause = partial(time.sleep, request.fault_seconds)
+            self._disk.copy(f"{request.task_id}.img", pause if torn else None)
             self.copied = True
             self._record.mark("copied_at")
         self._log("****** 6. Snaphotting (Host) Completed")

@@ -10,8 +10,8 @@ import pytest
 
 from tests.linux_guest import LinuxGuest, Pace, requirements
 
-# A fiftieth of the extension's own sleeps, a twentieth of its limits: a script's ten seconds become half a second.
-BRISK = Pace(waits=0.02, limits=0.05)
+# A fiftieth of the extension's own sleeps, a tenth of its limits: a script's ten seconds become one.
+BRISK = Pace(waits=0.02, limits=0.1)
 
 MakeGuest = Callable[..., LinuxGuest]
 

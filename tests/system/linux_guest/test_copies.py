@@ -5,6 +5,7 @@ The scripts here only show what the guest and the proof can do; the product's ow
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def test_a_one_shot_lock_is_called_consistent_and_found_out(mariadb: LinuxGuest)
 def test_a_copy_made_while_writes_go_on_is_found_torn(mariadb: LinuxGuest) -> None:
     deploy(mariadb, keys={})
     with mariadb.writer(tables=ALL_TABLES) as writer:
-        final = under_load(mariadb, writer, "unfrozen", fault="copy_unfrozen")
+        final = under_load(mariadb, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=0.3)
 
     assert not look(mariadb, writer, final, stops_writes=False).good
 
@@ -122,9 +123,12 @@ def test_a_damaged_copy_is_found_out(mariadb: LinuxGuest) -> None:
     deploy(mariadb, pre=MARIADB_PRE, post=MARIADB_POST)
     with mariadb.writer() as writer:
         final = under_load(mariadb, writer, "damaged")
-    image = Path(str(final["image"]))
-    damaged = image.read_bytes().replace(b"00000007" * 15, b"x0000007" * 15)
-    image.write_bytes(damaged)
+    row = b"00000007" * 15
+    with Path(str(final["image"])).open("r+b") as image, mmap.mmap(image.fileno(), 0) as disk:
+        place = disk.find(row)
+        while place != -1:
+            disk[place : place + 1] = b"x"
+            place = disk.find(row, place)
 
     assert not look(mariadb, writer, final, stops_writes=True).good
 
@@ -145,7 +149,7 @@ def test_frozen_postgresql_copies_are_whole(new_guest: MakeGuest, filesystem: st
 def test_an_unfrozen_postgresql_copy_is_found_out(new_guest: MakeGuest) -> None:
     guest = new_guest(engine="postgresql")
     with guest.writer() as writer:
-        final = under_load(guest, writer, "unfrozen", fault="copy_unfrozen")
+        final = under_load(guest, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=0.3)
 
     report = look(guest, writer, final, stops_writes=False)
     assert not report.good

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from tests.linux_guest import LinuxGuest
-from tests.system.linux_guest.conftest import MakeGuest
-from tests.system.linux_guest.guest_scripts import AZURE, PRE, config, deploy, story, write
+from tests.system.linux_guest.conftest import BRISK, MakeGuest
+from tests.system.linux_guest.guest_scripts import AZURE, PRE, STORY_PRE, config, deploy, story, write
 
 HANDLER = "Microsoft.Azure.RecoveryServices.VMSnapshotLinux"
 HANDLER_FOLDER = Path(f"/var/lib/waagent/{HANDLER}-1.0.9236.0")
@@ -119,43 +121,41 @@ def test_scripts_see_the_agents_folder_and_environment_without_a_home(shared_gue
 
 
 def test_a_pre_that_timed_out_lives_on_and_ends_after_post(shared_guest: LinuxGuest) -> None:
-    deploy(shared_guest, pre="sleep 1.5; echo pre >>/run/story\n", keys=config(timeoutInSeconds=4))
+    waits = "while ! [ -e /run/go ]; do sleep 0.02; done\n"
+    shared_guest.run(["rm", "-f", "/run/go"])
+    deploy(shared_guest, pre=waits + STORY_PRE, keys=config(timeoutInSeconds=4))
 
     final = shared_guest.snapshot("lives-on")
-    shared_guest.run(["sh", "-c", "while ! grep -q pre /run/story; do sleep 0.05; done"])
+    shared_guest.run(["sh", "-c", "touch /run/go; while ! grep -q pre /run/story; do sleep 0.05; done"])
 
     assert final["health"] == "308"
     assert story(shared_guest) == ["post", "pre"]
 
 
 def test_a_background_child_that_keeps_the_pipe_dies_when_it_writes(shared_guest: LinuxGuest) -> None:
-    shared_guest.run(["rm", "-f", "/run/kept-pipe", "/run/own-output"])
+    shared_guest.run(["rm", "-f", "/run/go", "/run/kept-pipe", "/run/own-output"])
+    waits = "while ! [ -e /run/go ]; do sleep 0.02; done"
     deploy(
         shared_guest,
         pre=(
-            "(sleep 0.4; echo hello; echo hello; touch /run/kept-pipe) &\n"
-            "(sleep 0.8; echo hello; touch /run/own-output) >/dev/null 2>&1 &\n"
+            f"({waits}; echo hello; echo hello; touch /run/kept-pipe) &\n"
+            f"({waits}; echo hello; sleep 0.5; touch /run/own-output) >/dev/null 2>&1 &\n"
         ),
     )
 
     shared_guest.snapshot("pipe")
-    shared_guest.run(["sh", "-c", "while ! [ -e /run/own-output ]; do sleep 0.05; done"])
+    shared_guest.run(["sh", "-c", "touch /run/go; while ! [ -e /run/own-output ]; do sleep 0.05; done"])
 
     assert not shared_guest.path("/run/kept-pipe").exists()
 
 
-def test_the_poll_interval_is_what_a_fast_script_costs(new_guest: MakeGuest) -> None:
-    """Default 3 seconds: the runner sleeps one poll and the host up to two, in each phase."""
-    guest = new_guest()
-    finals = {}
-    for poll in (1, 5):
-        deploy(guest, keys=config(ScriptsExecutionPollTimeSeconds=poll))
-        finals[poll] = guest.snapshot(f"poll-{poll}")
+def test_a_script_costs_its_poll_interval_even_when_it_ends_at_once(shared_guest: LinuxGuest) -> None:
+    deploy(shared_guest, keys=config(ScriptsExecutionPollTimeSeconds=5))
 
-    def waited(final: dict[str, object]) -> float:
-        return number(final["freeze_called_at"]) - number(final["pre_ended"])
+    final = shared_guest.snapshot("poll")
 
-    assert waited(finals[5]) > waited(finals[1])
+    assert number(final["freeze_called_at"]) - number(final["pre_started"]) >= 5 * BRISK.waits
+    assert any(line.endswith("pollTime - 5") for line in log_of_run(shared_guest, "poll"))
 
 
 def test_the_log_of_a_good_run_holds_its_block_out_of_order(shared_guest: LinuxGuest) -> None:
@@ -219,6 +219,7 @@ def test_the_log_of_a_failed_freeze_ends_with_a_block_that_has_no_end(shared_gue
 def test_the_log_of_a_hang_ends_where_it_hung(new_guest: MakeGuest) -> None:
     guest = new_guest()
     deploy(guest)
+    write(guest, AZURE / "vmbackup.conf", "[SnapshotThread]\nSafeFreezeWaitInSeconds = 5\n")
 
     final = guest.snapshot("log-hang", fault="freeze_hangs")
 
@@ -240,15 +241,17 @@ def test_vmbackup_conf_can_switch_logging_off(new_guest: MakeGuest, knob: str, l
 
 
 def test_a_mount_to_skip_is_not_frozen(shared_guest: LinuxGuest) -> None:
-    deploy(
-        shared_guest, pre="(sleep 0.3; touch /datadisk/while-frozen; touch /run/wrote) </dev/null >/dev/null 2>&1 &\n"
-    )
-    shared_guest.run(["rm", "-f", "/run/wrote"])
+    deploy(shared_guest)
     write(shared_guest, AZURE / "vmbackup.conf", "[SnapshotThread]\nMountsToSkip = /mnt/other, /datadisk\n")
 
-    final = shared_guest.snapshot("skip", fault="slow_snapshot", fault_seconds=1.0)
+    for answer in shared_guest.ask(run="snapshot", task_id="skip", fault="slow_snapshot", fault_seconds=1.0):
+        if answer.get("moment") == "frozen_at":
+            shared_guest.run(["touch", "/datadisk/while-frozen"])
+            written = time.monotonic()
 
-    assert shared_guest.path("/run/wrote").stat().st_mtime < number(final["thawed_at"])
+    monotonic = answer["monotonic"]
+    assert isinstance(monotonic, dict)
+    assert written < monotonic["thaw_called_at"]
 
 
 def test_the_outer_status_always_says_success(shared_guest: LinuxGuest) -> None:
@@ -366,8 +369,6 @@ def test_a_crash_consistent_point_touches_nothing_in_the_guest(new_guest: MakeGu
     ],
 )
 def test_a_bad_request_is_answered_with_a_sentence(shared_guest: LinuxGuest, line: str, sentence: str) -> None:
-    import socket
-
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(shared_guest.socket))
         connection.sendall(line.encode() + b"\n")

@@ -9,7 +9,10 @@ import pytest
 
 from tests.linux_guest import LinuxGuest
 from tests.system.linux_guest.conftest import MakeGuest
-from tests.system.linux_guest.guest_scripts import STORY_POST, STORY_PRE, deploy, story
+from tests.system.linux_guest.guest_scripts import AZURE, STORY_POST, STORY_PRE, deploy, story, write
+
+# The freeze binary thaws by itself after this many seconds, a tenth of them here.
+SHORT_FREEZE = "[SnapshotThread]\ntimeout = 10\n"
 
 
 def write_to_disk(guest: LinuxGuest) -> None:
@@ -30,6 +33,7 @@ def test_post_never_runs_when_the_extension_dies_after_the_thaw(shared_guest: Li
 
 def test_an_extension_killed_while_frozen_is_thawed_at_the_limit(shared_guest: LinuxGuest) -> None:
     deploy(shared_guest)
+    write(shared_guest, AZURE / "vmbackup.conf", SHORT_FREEZE)
 
     final = shared_guest.snapshot("dies-frozen", fault="daemon_killed_while_frozen")
 
@@ -39,13 +43,13 @@ def test_an_extension_killed_while_frozen_is_thawed_at_the_limit(shared_guest: L
 
 
 def test_an_extension_killed_in_pre_leaves_pre_alone(shared_guest: LinuxGuest) -> None:
-    deploy(shared_guest, pre="touch /run/in-pre; sleep 0.5; echo pre >>/run/story\n")
-    shared_guest.run(["rm", "-f", "/run/in-pre"])
+    deploy(shared_guest, pre="touch /run/in-pre; while ! [ -e /run/go ]; do sleep 0.02; done; echo pre >>/run/story\n")
+    shared_guest.run(["rm", "-f", "/run/in-pre", "/run/go"])
 
     final = shared_guest.snapshot("dies-in-pre", fault="daemon_killed_in_pre", fault_path="/run/in-pre")
     assert (final["code"], final["image"], story(shared_guest)) == ("4", None, [])
 
-    shared_guest.run(["sh", "-c", "while ! grep -q pre /run/story; do sleep 0.05; done"])
+    shared_guest.run(["sh", "-c", "touch /run/go; while ! grep -q pre /run/story; do sleep 0.05; done"])
 
 
 @pytest.mark.parametrize(("which", "health"), [("pre", "300"), ("post", "301")])
@@ -62,8 +66,9 @@ def test_a_script_can_be_killed_at_a_step(shared_guest: LinuxGuest, which: str, 
 
 def test_a_snapshot_longer_than_the_limit_is_thawed_and_not_believed(shared_guest: LinuxGuest) -> None:
     deploy(shared_guest)
+    write(shared_guest, AZURE / "vmbackup.conf", SHORT_FREEZE)
 
-    final = shared_guest.snapshot("slow", fault="slow_snapshot", fault_seconds=3.5)
+    final = shared_guest.snapshot("slow", fault="slow_snapshot", fault_seconds=1.5)
 
     assert (final["code"], final["image"], story(shared_guest)) == ("2", None, ["pre", "post"])
     write_to_disk(shared_guest)
