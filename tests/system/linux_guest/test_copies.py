@@ -130,7 +130,8 @@ def test_a_damaged_copy_is_found_out(mariadb: LinuxGuest) -> None:
             disk[place : place + 1] = b"x"
             place = disk.find(row, place)
 
-    assert not look(mariadb, writer, final, stops_writes=True).good
+    report = look(mariadb, writer, final, stops_writes=True)
+    assert not report.checks_passed, str(report)
 
 
 @pytest.mark.parametrize("filesystem", ["ext4", "xfs"])

@@ -169,6 +169,15 @@ def test_a_guest_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not loop_devices_on(tmp_path), "the loop device is free")
 
 
+def test_a_guest_dies_with_a_keeper_that_is_killed(new_guest: MakeGuest, tmp_path: Path) -> None:
+    guest = new_guest(directory=tmp_path / "g")
+    keeper = int(Path(f"/proc/{guest.pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+    os.kill(keeper, signal.SIGKILL)
+
+    wait_until(lambda: not loop_devices_on(tmp_path), "the loop device is free")
+
+
 def test_a_guest_killed_while_frozen_is_thawed_and_gone(tmp_path: Path) -> None:
     """Its writers sleep in the kernel and cannot be killed before the thaw; nobody inside is left to thaw."""
     need("mariadb")
@@ -275,6 +284,19 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "Linux guests need root, for namespaces, loop devices and freezing a file system." in missing
     assert "The program mariadbd is missing: install mariadb-server." in missing
+
+
+def test_a_machine_that_lacks_something_skips_and_fails_where_the_system_is_required(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tests.system.linux_guest.conftest.requirements", lambda *_: ["sshd is missing."])
+
+    monkeypatch.delenv("REQUIRE_SYSTEM", raising=False)
+    with pytest.raises(pytest.skip.Exception, match="sshd is missing"):
+        need()
+    monkeypatch.setenv("REQUIRE_SYSTEM", "1")
+    with pytest.raises(pytest.fail.Exception, match="sshd is missing"):
+        need()
 
 
 @pytest.mark.parametrize(
