@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import typing as t
-from datetime import datetime, timezone
 
 from ..plugin_utils._errors import InvalidInput
 from ..plugin_utils._windows_action import WindowsAction
@@ -31,7 +30,7 @@ class ActionModule(WindowsAction):
             # The agent replaces that file every few seconds: it was most likely half written.
             guest.pace.sleep(2)
             snapshot = read_snapshot(read_evidence(guest.run(SNAPSHOT, **snapshot_question(seconds))))
-        findings = snapshot_findings(snapshot, datetime.now(timezone.utc))
+        findings = snapshot_findings(snapshot, guest.pace.utc_now())
         return {"changed": False, "guest_snapshot": guest_snapshot(snapshot, findings)}
 
     def _elsewhere(

@@ -26,6 +26,8 @@ _QUOTED = re.compile(rf"[{_QUOTES}](.*)[{_QUOTES}]\s*$")
 
 # No machine has more; a listing that claims it is not one.
 WRITER_LIMIT: t.Final = 500
+# The patterns below must not see a line of a million quotes.
+_LINE_LIMIT: t.Final = 1000
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _blocks(text: str) -> t.Iterator[tuple[str, list[str]]]:
     head = ""
     lines: list[str] = []
     for raw in text.splitlines():
-        line = raw.rstrip()
+        line = raw[:_LINE_LIMIT].rstrip()
         if not line:
             continue
         if line[0].isspace():

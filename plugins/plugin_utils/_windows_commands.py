@@ -249,6 +249,22 @@ finally{$c.Close()}
 """
 )
 
+# PowerShell's own parser on texts that are not run, and whether the cmdlets in them exist.
+_PARSE = r"""$r.texts=@(foreach($x in $p.texts){
+$t=$null;$e=$null
+$s=[Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($x.text))
+$a=[Management.Automation.Language.Parser]::ParseInput($s,[ref]$t,[ref]$e)
+$own=@(foreach($d in $a.FindAll({param($n)$n -is [Management.Automation.Language.FunctionDefinitionAst]},$true)){
+$d.Name
+})
+$gone=@(foreach($d in $a.FindAll({param($n)$n -is [Management.Automation.Language.CommandAst]},$true)){
+$n=$d.GetCommandName()
+if($n -and $own -notcontains $n -and -not (Get-Command $n -ErrorAction SilentlyContinue)){$n}
+})
+@{name=$x.name;errors=@(foreach($d in $e){"$($d.Extent.StartLineNumber): $($d.Message)"});unknown=$gone}
+})
+"""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -318,4 +334,12 @@ SNAPSHOT = Command(
     purpose="Collects what the agent and the snapshot extension left behind, and the state of what they need.",
 )
 
-COMMANDS: t.Final = {command.name: command for command in (SURVEY, RESTART, READ_VALUES, WRITE_VALUES, SNAPSHOT)}
+PARSE = Command(
+    name="parse",
+    body=_PARSE,
+    changes=False,
+    seconds=120,
+    purpose="Has PowerShell parse texts without running them.",
+)
+
+COMMANDS: t.Final = {command.name: command for command in (SURVEY, RESTART, READ_VALUES, WRITE_VALUES, SNAPSHOT, PARSE)}

@@ -19,8 +19,10 @@ import json
 import time
 import typing as t
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
-from ._errors import AppConsistentError, redact
+from ..module_utils._printable import printable
+from ._errors import AppConsistentError
 from ._windows_commands import BEGIN, END, LANGUAGE, READER, Command
 
 # cmd.exe takes 8,191 characters; base64 of UTF-16 makes 8 of 3, and the prefix that Ansible puts before it has 83.
@@ -77,6 +79,7 @@ class Pace:
     """Time as the guest side sees it, in one record, so that a test can hand in its own."""
 
     monotonic: t.Callable[[], float] = time.monotonic
+    utc_now: t.Callable[[], datetime] = lambda: datetime.now(timezone.utc)
     sleep: t.Callable[[float], None] = time.sleep
 
 
@@ -154,14 +157,14 @@ class WindowsGuest:
             if LANGUAGE in before:
                 mode = before.partition(LANGUAGE)[2].strip().partition("\n")[0].strip()
                 raise CommandRefused(
-                    f"PowerShell on {self.name} runs in {redact(mode)[:40] or 'a restricted'} mode, which forbids what"
-                    f" {command.name} needs",
+                    f"PowerShell on {self.name} runs in {printable(mode, 40) or 'a restricted'} mode, which forbids"
+                    f" what {command.name} needs",
                     advice="Let AppLocker or App Control trust this account's sessions, or use another account.",
                 )
-            said = " ".join((output.err or output.out).split())
+            said = (output.err or output.out).strip()
             raise AnswerUnusable(
                 f"{self.name} gave no answer to {command.name} (exit code {output.code})"
-                + (f": {redact(said)[:300]}" if said else ""),
+                + (f": {printable(said, 300)}" if said else ""),
                 advice="Run the collection's playbook windows_self_check.yml against it.",
             )
         body, ended, _after = rest.partition(END)
@@ -174,10 +177,11 @@ class WindowsGuest:
 
     def _failure(self, command: Command, error: object) -> CommandFailed:
         told: dict[str, t.Any] = error if isinstance(error, dict) else {}
-        kind = redact(str(told.get("type", "an unknown error")))[:200]
-        message = redact(" ".join(str(told.get("message", "")).split()))[:500]
+        kind = printable(str(told.get("type", "an unknown error")), 200)
+        line = printable(str(told.get("line", "?")), 20)
+        message = printable(str(told.get("message", "")))
         return CommandFailed(
-            f"{command.name} failed on {self.name}: {kind}: {message} (line {told.get('line', '?')})",
+            f"{command.name} failed on {self.name}: {kind}: {message} (line {line})",
             advice="Run the collection's playbook windows_self_check.yml against it.",
         )
 

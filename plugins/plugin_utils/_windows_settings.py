@@ -156,15 +156,15 @@ class Change:
 
 def changes(options: t.Mapping[str, t.Any], values: Values) -> list[Change]:
     """What has to be written so that every option that is given holds. Refuses what contradicts itself."""
-    wanted = {
-        setting: state
+    wanted = [
+        (setting, state)
         for setting in SETTINGS
         if (state := options.get(setting.option)) is not None and state in setting.states
-    }
-    _refuse_contradictions({setting.option: state for setting, state in wanted.items()}, values)
+    ]
+    _refuse_contradictions({setting.option: state for setting, state in wanted}, values)
     return [
         Change(place, setting.kind, setting.states[state])
-        for setting, state in wanted.items()
+        for setting, state in wanted
         for place in setting.places
         if not setting.fits(state, values[place])
     ]
@@ -202,7 +202,7 @@ def _refuse_contradictions(wanted: t.Mapping[str, t.Any], values: Values) -> Non
     ):
         raise InvalidInput(
             "use_vss_copy_backup and use_vss_full_backup would both be set, and they ask for opposite backups.",
-            advice="A copy backup leaves the log chain of SQL Server alone, a full one truncates it. Set one of them and"
+            advice="A copy backup leaves the log chain of SQL Server alone, a full one does not. Set one and"
             " give the other as false.",
         )
     pair = {"snapshot_method", "calculate_snapshot_time_from_host"}

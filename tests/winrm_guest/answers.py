@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import typing as t
+from datetime import datetime, timezone
 
 from . import listings
 from .machine import Machine, Service
@@ -30,7 +31,7 @@ def _survey(machine: Machine, arguments: Answer) -> Answer:
 def _identity(machine: Machine) -> Answer:
     return {
         "elevated": machine.elevated,
-        "time": machine.facts["time"],
+        "time": machine.facts["time"] or datetime.now(timezone.utc).isoformat().replace("+00:00", "0Z"),
         "powershell": "5.1.20348.2849",
         "os": machine.facts["os"],
         "culture": listings.language(machine.language)["culture"],
@@ -235,7 +236,17 @@ def _tail(machine: Machine, path: str, most: int) -> Answer | None:
     }
 
 
+def _parse(machine: Machine, arguments: Answer) -> Answer:
+    texts = []
+    for item in arguments["texts"]:
+        text = base64.b64decode(item["text"]).decode("utf-8")
+        unknown = [name for name in machine.missing_cmdlets if name in text]
+        texts.append({"name": item["name"], "errors": machine.parse_errors.get(item["name"], []), "unknown": unknown})
+    return {"texts": texts, "problems": {}}
+
+
 COMMANDS: dict[str, t.Callable[[Machine, Answer], Answer]] = {
+    "parse": _parse,
     "snapshot": _snapshot,
     "survey": _survey,
     "restart_service": _restart_service,

@@ -73,6 +73,8 @@ class Machine:
     listing: str = "whole"
     guarded_keys: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
+    missing_cmdlets: list[str] = field(default_factory=list)
+    parse_errors: dict[str, list[str]] = field(default_factory=dict)
     language_mode: str = "FullLanguage"
     faults: list[list[str]] = field(default_factory=list)
     away: int = 0
