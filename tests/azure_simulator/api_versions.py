@@ -61,6 +61,9 @@ TYPES: Mapping[str, frozenset[str]] = {
     "subscriptions/providers": RESOURCES,
     "subscriptions/resourcegroups": RESOURCES,
     "microsoft.authorization/locks": LOCKS,
+    "microsoft.authorization/policyassignments": POLICIES,
+    "microsoft.authorization/policydefinitions": POLICIES,
+    "microsoft.authorization/policyexemptions": POLICIES | {"2020-07-01-preview", "2022-07-01-preview"},
     "microsoft.compute/disks": DISKS,
     "microsoft.compute/locations/diskoperations": DISKS,
     "microsoft.compute/locations/operations": COMPUTE,
@@ -88,7 +91,7 @@ _DISPLAY = {
         """
     Microsoft.Authorization Microsoft.Compute Microsoft.Insights Microsoft.ResourceGraph Microsoft.Resources
     resourceGroups restorePointCollections restorePoints diskRestorePoints virtualMachines instanceView
-    beginGetAccess endGetAccess policyAssignments policyDefinitions eventTypes artifactTypes
+    beginGetAccess endGetAccess policyAssignments policyDefinitions policyExemptions eventTypes artifactTypes
     """
     )
 }

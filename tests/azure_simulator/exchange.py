@@ -62,7 +62,7 @@ class Call:
             raise ArmError(400, "MissingRequestBody", "The request body must be specified.")
         try:
             body = json.loads(self.incoming.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArmError(
                 400,
                 "InvalidRequestContent",

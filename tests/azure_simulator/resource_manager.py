@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import api_versions, entra, locks, metadata
+from . import api_versions, entra, locks, metadata, policies
 from .errors import ArmError
 from .exchange import Call, Incoming, Response, answer, parse_query
 from .faults import AFTER_KINDS, Fault
@@ -18,6 +19,7 @@ from .world import Seen
 if TYPE_CHECKING:
     from .world import World
 
+LOG = logging.getLogger(__name__)
 BEFORE_KINDS = frozenset({"reset", "hang", "slow", "error", "throttle", "denied", "policy"})
 ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
 COMMON_HEADERS = (
@@ -118,6 +120,10 @@ def _resource_manager(
             response = Response(0)
     except ArmError as error:
         response = answer(error.status, error.body(), *error.headers)
+    except Exception:
+        # A mistake of the simulator's own: the client gets Azure's form, the log gets the traceback.
+        LOG.exception("%s %s", incoming.method, target.key)
+        response = answer(500, {"error": {"code": "SimulatorError", "message": "The simulator made a mistake."}})
     if remaining:
         headers.append(("x-ms-ratelimit-remaining-resource", ",".join(remaining)))
     return Reply(response._replace(headers=(*headers, *response.headers)), wire, seconds), principal
@@ -145,6 +151,7 @@ def _answer(world: World, call: Call, route: Route, denied: tuple[str, ...]) -> 
             raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{target.group}' could not be found.")
     if not target.types.startswith("microsoft.authorization/"):
         locks.must_allow(world, call.incoming.method, target.key if target.is_item else target.parent)
+        policies.must_allow(world, call)
     if route.policies:
         resource, region = _place(world, target)
         world.throttle.compute(route.policies, resource, target.subscription.lower(), region, call.remaining)

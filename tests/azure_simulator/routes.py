@@ -13,6 +13,7 @@ from . import (
     extensions,
     locks,
     operations,
+    policies,
     resource_graph,
     restore_point_collections,
     restore_points,
@@ -125,6 +126,16 @@ ROUTES: Mapping[Key, Route] = {
     ("GET", "microsoft.authorization/locks", ITEM): Route(locks.get, "Microsoft.Authorization/locks/read"),
     ("PUT", "microsoft.authorization/locks", ITEM): Route(locks.put, "Microsoft.Authorization/locks/write"),
     ("DELETE", "microsoft.authorization/locks", ITEM): Route(locks.delete, "Microsoft.Authorization/locks/delete"),
+    **{
+        (method, kind, item): Route(handler, f"{policies.KINDS[kind]}/{right}")
+        for kind in policies.KINDS
+        for method, item, handler, right in (
+            ("GET", MANY, policies.list_at_scope, "read"),
+            ("GET", ITEM, policies.get, "read"),
+            ("PUT", ITEM, policies.put, "write"),
+            ("DELETE", ITEM, policies.delete, "delete"),
+        )
+    },
     ("GET", "microsoft.insights/eventtypes/values", MANY): Route(
         activity_log.list_events, "Microsoft.Insights/eventtypes/values/read"
     ),

@@ -77,6 +77,8 @@ class Durations:
     extension_wait: float = 60
     token: float = 3600
     activity: float = 0
+    # How long an assignment needs to take effect; minutes in Azure.
+    policy: float = 0
 
 
 @dataclass(frozen=True, slots=True)

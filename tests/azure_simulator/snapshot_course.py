@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import disk_copies, operations
+from . import disk_copies, operations, policies
+from .errors import ArmError
 from .extension_images import CATALOGUE
 from .extensions import MOVING
 from .failures import AGENT_SILENT, BY_EXTENSION_CODE, INTERNAL, MODEL_CHANGED, VAULT_MISSING, VSS_WRITERS
 from .faults import Ending
+from .paths import parse
 from .records import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPE, Extension, GuestAnswer, Operation, Point, Vm
 
 if TYPE_CHECKING:
@@ -115,6 +117,12 @@ class _Course:
                     f"'{denial.parameters.get('assignment', 'simulated-policy')}'.",
                 },
             )
+        target = parse(f"{vm.id}/extensions/{kind}")
+        asked = {"location": vm.location, "properties": {"publisher": SNAPSHOT_PUBLISHER, "type": kind}}
+        try:
+            policies.refuse(world, "PUT", target.key, policies.resource_fields(world, target, asked), kind)
+        except ArmError as refusal:
+            return self.fail(at, {"code": refusal.code, "message": refusal.message})
         extension = Extension(
             id=f"{vm.id}/extensions/{kind}",
             name=kind,

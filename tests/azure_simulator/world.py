@@ -68,6 +68,9 @@ class World:
         self.disks: dict[str, dict[str, Any]] = {}
         self.locks: dict[str, dict[str, Lock]] = {}
         self.operations: dict[str, Operation] = {}
+        # Policy definitions, assignments and exemptions as they are shown, and since when each is there.
+        self.policies: dict[str, dict[str, Any]] = {}
+        self.policies_since: dict[str, float] = {}
         # Per scope (subscription or group), the keys of what lies in it, so that a list needs no scan.
         self.vms_in: dict[str, dict[str, None]] = {}
         self.collections_in: dict[str, dict[str, None]] = {}
