@@ -1,0 +1,387 @@
+"""The pair itself, with made-up hooks, under the guest's own shells."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.linux_guest import LinuxGuest
+
+from .conftest import MakeGuest
+from .scripted import (
+    DISK_LOG,
+    HELD,
+    POST,
+    PRE,
+    RUN,
+    STORY,
+    Starter,
+    clean,
+    deploy,
+    hook,
+    limit,
+    log,
+    state,
+    story,
+    until,
+    write,
+)
+
+
+@pytest.fixture(scope="module")
+def plain(guests: MakeGuest) -> LinuxGuest:
+    return guests()
+
+
+@pytest.fixture
+def guest(plain: LinuxGuest) -> Iterator[LinuxGuest]:
+    """A guest with two made-up hooks, and the scripts."""
+    clean(plain)
+    hook(plain, "10-first")
+    hook(plain, "20-second")
+    result = deploy(plain)
+    assert result["snapshot_scripts"]["foreign_hooks"] == ["10-first", "20-second"]
+    limit(plain)
+    yield plain
+    clean(plain)
+
+
+@pytest.fixture(params=["sh", "bash --posix"])
+def starter(request: pytest.FixtureRequest, guest: LinuxGuest) -> Iterator[Starter]:
+    with Starter(guest, request.param) as process:
+        yield process
+
+
+@pytest.fixture
+def extension(guest: LinuxGuest) -> Iterator[Starter]:
+    with Starter(guest) as process:
+        yield process
+
+
+def kill_pre(guest: LinuxGuest, number: int = signal.SIGKILL) -> None:
+    guest.run(["kill", f"-{number}", state(guest, "pre").split()[0]])
+
+
+def test_hooks_freeze_in_order_and_thaw_in_reverse(guest: LinuxGuest, starter: Starter) -> None:
+    assert starter.run(PRE) == 0
+    assert state(guest) == "held"
+    assert starter.run(POST) == 0
+    assert story(guest) == [
+        "freeze 10-first",
+        "freeze 20-second",
+        "status 20-second",
+        "thaw 20-second",
+        "status 10-first",
+        "thaw 10-first",
+    ]
+
+
+def test_a_failed_freeze_undoes_what_was_frozen_and_itself(guest: LinuxGuest, starter: Starter) -> None:
+    hook(guest, "20-second", freeze="echo no such luck; exit 3")
+    hook(guest, "30-third")
+    assert starter.run(PRE) != 0
+    assert story(guest) == ["freeze 10-first", "freeze 20-second", "thaw 20-second", "thaw 10-first"]
+    assert state(guest, "reason") == "20-second: no such luck"
+    # Its failure was told by pre.sh; there is nothing left to tell.
+    assert starter.run(POST) == 0
+    assert len(story(guest)) == 4
+
+
+def test_post_fails_when_a_hold_was_broken_and_still_releases_all(guest: LinuxGuest, starter: Starter) -> None:
+    hook(guest, "20-second", status="echo the lock is gone; exit 1")
+    assert starter.run(PRE) == 0
+    assert starter.run(POST) == 1
+    assert story(guest)[-4:] == ["status 20-second", "thaw 20-second", "status 10-first", "thaw 10-first"]
+    assert "the lock is gone" in state(guest, "reason")
+
+
+def test_post_fails_when_a_thaw_says_that_the_point_is_no_good(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "10-first", thaw="echo the label is lost; exit 2")
+    assert extension.run(PRE) == 0
+    assert extension.run(POST) == 1
+    assert state(guest) == "broken"
+
+
+def test_post_is_safe_without_pre_and_may_be_repeated(guest: LinuxGuest, starter: Starter) -> None:
+    assert starter.run(POST) == 0
+    assert story(guest) == []
+    assert starter.run(PRE) == 0
+    assert [starter.run(POST), starter.run(POST), starter.run(POST)] == [0, 0, 0]
+    assert story(guest).count("thaw 10-first") == 1
+
+
+def test_post_repeats_that_the_hold_was_broken(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "10-first", status="exit 1")
+    assert extension.run(PRE) == 0
+    assert [extension.run(POST), extension.run(POST)] == [1, 1]
+
+
+def test_nothing_goes_into_the_pipe_however_much_a_hook_says(guest: LinuxGuest) -> None:
+    noise = "head -c 300000 /dev/zero | tr '\\0' x; echo"
+    hook(guest, "10-first", freeze=noise, status=noise, thaw=noise)
+    for script in (PRE, POST):
+        done = guest.run(["sh", script], timeout=30)
+        assert (done.stdout, done.stderr) == ("", "")
+    assert len(log(guest)) < 20_000
+
+
+def test_hooks_get_a_path_and_a_home_out_of_an_empty_environment(guest: LinuxGuest) -> None:
+    write_down = f"echo $HOME $PATH >>{STORY}; command -v useradd >>{STORY}"
+    hook(guest, "10-first", freeze=write_down)
+    guest.run(["env", "-i", "/bin/sh", PRE])
+    assert "/root /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" in story(guest)
+    assert any(line.endswith("/useradd") for line in story(guest))
+
+
+def test_pre_gives_up_by_itself_when_a_hook_hangs(guest: LinuxGuest, starter: Starter) -> None:
+    limit(guest, freeze=1, script=8)
+    hook(guest, "20-second", freeze="sleep 1000")
+    assert starter.run(PRE) != 0
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
+    assert state(guest, "reason") == "20-second: no answer within 1 s"
+
+
+def test_a_later_hook_gets_only_the_time_that_is_left(guest: LinuxGuest, extension: Starter) -> None:
+    limit(guest, freeze=5, script=12)
+    hook(guest, "10-first", freeze="sleep 2")
+    hook(guest, "20-second", freeze="echo $AC_SECONDS; sleep 1000")
+    assert extension.run(PRE) != 0
+    assert state(guest, "reason").startswith("20-second: no answer within ")
+    assert "20-second freeze: 5" not in log(guest)
+
+
+def test_post_ends_a_pre_that_still_runs(guest: LinuxGuest, starter: Starter) -> None:
+    hook(guest, "20-second", freeze=f"echo waits >>{STORY}; sleep 1000; echo too late >>{STORY}")
+    starter.begin_script(PRE)
+    assert until(lambda: "waits" in story(guest))
+    assert starter.run(POST) == 1
+    assert starter.wait_script() != 0
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
+    assert guest.run(["pgrep", "-f", "sleep 1000"], check=False).returncode == 1
+
+
+def test_the_watchdog_releases_when_post_never_comes(guest: LinuxGuest, starter: Starter) -> None:
+    limit(guest, hold=2)
+    assert starter.run(PRE) == 0
+    assert until(lambda: state(guest) == "broken")
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
+    assert starter.run(POST) == 1
+    assert "post.sh did not come within 2 s" in log(guest)
+
+
+def test_a_pre_killed_at_any_step_is_undone_by_the_watchdog(guest: LinuxGuest, extension: Starter) -> None:
+    for step in ("10-first", "20-second"):
+        guest.path(STORY).unlink(missing_ok=True)
+        for name in ("10-first", "20-second"):
+            hook(guest, name, freeze="sleep 1000" if name == step else "exit 0")
+        extension.begin_script(PRE)
+        assert until(lambda step=step: f"freeze {step}" in story(guest))  # type: ignore[misc]
+        kill_pre(guest)
+        assert extension.wait_script() == 128 + signal.SIGKILL
+        assert until(lambda: state(guest) == "broken")
+        assert story(guest)[-1] == "thaw 10-first"
+        assert state(guest, "reason") == "pre.sh was killed before it had finished"
+        assert extension.run(POST) == 1
+
+
+def test_a_pre_that_is_asked_to_end_undoes_its_work(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "20-second", freeze="sleep 1000")
+    extension.begin_script(PRE)
+    assert until(lambda: "freeze 20-second" in story(guest))
+    kill_pre(guest, signal.SIGTERM)
+    assert extension.wait_script() != 0
+    assert state(guest) == "failed"
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
+
+
+def test_what_cannot_be_released_is_tried_again_and_again(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "10-first", thaw="[ -f /run/now ] || { echo not yet; exit 1; }")
+    assert extension.run(PRE) == 0
+    assert extension.run(POST) == 1
+    assert state(guest) == "stuck"
+    assert "it cannot be released: 10-first: not yet" in log(guest)
+    write(guest, RUN.parent / "now", "")
+    assert until(lambda: state(guest) == "released")
+    assert story(guest).count("thaw 20-second") == 1
+    guest.path("/run/now").unlink()
+
+
+def test_post_starts_a_new_watchdog_when_the_old_one_is_gone(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "10-first", thaw="[ -f /run/now ] || exit 1")
+    assert extension.run(PRE) == 0
+    guest.run(["kill", "-KILL", state(guest, "watchdog").split()[0]])
+    assert extension.run(POST) == 1
+    write(guest, RUN.parent / "now", "")
+    assert until(lambda: state(guest) == "released")
+    guest.path("/run/now").unlink()
+
+
+def test_two_runs_never_mix(guest: LinuxGuest, extension: Starter) -> None:
+    with Starter(guest) as other:
+        assert extension.run(PRE) == 0
+        assert other.run(PRE) != 0
+        assert "still holds the applications" in log(guest)
+        # The extension runs post after a failed pre, too: it must leave the other's hold alone.
+        assert other.run(POST) == 1
+        assert story(guest) == ["freeze 10-first", "freeze 20-second"]
+        assert state(guest) == "held"
+    assert extension.run(POST) == 0
+
+
+def test_two_runs_at_the_same_instant_leave_one(guest: LinuxGuest, extension: Starter) -> None:
+    with Starter(guest) as other:
+        for starter in (extension, other):
+            starter.begin_script(PRE)
+        refused = {bool(starter.wait_script()): starter for starter in (extension, other)}
+        assert set(refused) == {False, True}
+        assert refused[True].run(POST) == 1
+        assert story(guest) == ["freeze 10-first", "freeze 20-second"]
+        assert refused[False].run(POST) == 0
+
+
+def test_a_hold_whose_starter_died_is_released_by_the_next_run(guest: LinuxGuest, extension: Starter) -> None:
+    with Starter(guest) as daemon:
+        assert daemon.run(PRE) == 0
+    assert extension.run(PRE) == 0
+    assert story(guest) == [
+        "freeze 10-first",
+        "freeze 20-second",
+        "thaw 20-second",
+        "thaw 10-first",
+        "freeze 10-first",
+        "freeze 20-second",
+    ]
+    assert extension.run(POST) == 0
+
+
+def test_a_full_run_folder_does_not_keep_a_hold(guest: LinuxGuest, starter: Starter) -> None:
+    guest.run(["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=200", "none", str(RUN)])
+    try:
+        assert starter.run(PRE) == 0
+        # Neither a byte nor a name is left.
+        guest.run(["sh", "-c", f"cat /dev/zero >{RUN}/rubbish; cd {RUN}; seq 300 | xargs touch"], check=False)
+        assert starter.run(POST) == 0
+        assert story(guest)[-4:] == ["status 20-second", "thaw 20-second", "status 10-first", "thaw 10-first"]
+    finally:
+        guest.run(["pkill", "-KILL", "-f", "/etc/azure/appconsistent"], check=False)
+        guest.run(["umount", "-l", str(RUN)])
+
+
+def test_pre_holds_nothing_when_it_cannot_write_its_state(guest: LinuxGuest, extension: Starter) -> None:
+    guest.run(["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=4", "none", str(RUN.parent)])
+    try:
+        assert extension.run(PRE) != 0
+    finally:
+        guest.run(["umount", "-l", str(RUN.parent)])
+    assert "freeze 10-first" not in story(guest)
+
+
+def test_pre_holds_nothing_when_the_disk_is_full(guest: LinuxGuest, extension: Starter) -> None:
+    guest.path(HELD.parent).mkdir(exist_ok=True)
+    guest.run(["mount", "-t", "tmpfs", "-o", "size=4k", "none", str(HELD.parent)])
+    try:
+        guest.run(["sh", "-c", f"cat /dev/zero >{HELD.parent}/rubbish"], check=False)
+        assert extension.run(PRE) != 0
+        assert "see whether the disk is full" in state(guest, "reason")
+        assert story(guest) == []
+    finally:
+        guest.run(["umount", "-l", str(HELD.parent)])
+
+
+def test_a_wiped_state_is_a_broken_hold(guest: LinuxGuest, extension: Starter) -> None:
+    assert extension.run(PRE) == 0
+    guest.run(["rm", "-rf", str(RUN)])
+    assert extension.run(POST) == 1
+    assert "boot 10-first" in story(guest)
+
+
+def test_boot_cleans_up_what_a_restored_machine_wakes_up_with(guest: LinuxGuest, extension: Starter) -> None:
+    assert extension.run("/etc/azure/appconsistent/boot.sh") == 0
+    assert story(guest) == []
+    assert extension.run(PRE) == 0
+    assert guest.path(HELD).read_text() == state(guest, "id") + "\n"
+    # What is left after a restore: the disk, and nothing in memory.
+    guest.run(["pkill", "-KILL", "-f", "watchdog.sh"])
+    guest.run(["rm", "-rf", str(RUN)])
+    assert extension.run("/etc/azure/appconsistent/boot.sh") == 0
+    assert story(guest)[-2:] == ["boot 10-first", "boot 20-second"]
+    assert not guest.path(HELD).exists()
+    assert "was restored, while run" in guest.path(DISK_LOG).read_text()
+
+
+def test_boot_keeps_its_mark_until_all_is_cleaned_up(guest: LinuxGuest, extension: Starter) -> None:
+    hook(guest, "10-first", boot="exit 1")
+    write(guest, HELD, "some-run\n")
+    assert extension.run("/etc/azure/appconsistent/boot.sh") == 1
+    assert guest.path(HELD).exists()
+
+
+def test_a_clock_that_jumps_changes_nothing(guest: LinuxGuest, extension: Starter) -> None:
+    """The scripts find `date` here first; it is a year off, to and fro."""
+    write(
+        guest,
+        RUN.parents[1] / "usr/local/sbin/date",
+        '#!/bin/sh\nfaketime=$(cat /run/jump 2>/dev/null || echo 2001)\necho "$((4002 - faketime))" >/run/jump\n'
+        'echo "$faketime-01-01T00:00:00Z"\n',
+        0o755,
+    )
+    try:
+        limit(guest, hold=3)
+        assert extension.run(PRE) == 0
+        assert extension.run(POST) == 0
+        assert extension.run(PRE) == 0
+        assert until(lambda: state(guest) == "broken")
+    finally:
+        guest.path("/usr/local/sbin/date").unlink()
+
+
+def test_hooks_that_others_could_have_written_are_not_run(guest: LinuxGuest, extension: Starter) -> None:
+    guest.path("/etc/azure/appconsistent.d/20-second").chmod(0o722)
+    assert extension.run(PRE) != 0
+    assert story(guest) == []
+    assert "can be written by others" in state(guest, "reason")
+
+
+def test_only_names_of_hooks_are_run(guest: LinuxGuest, extension: Starter) -> None:
+    for name in ("30-copy.bak", "README", "40-old~"):
+        hook(guest, name)
+    assert extension.run(PRE) == 0
+    assert story(guest) == ["freeze 10-first", "freeze 20-second"]
+
+
+def test_without_a_hook_nothing_is_called_held(guest: LinuxGuest, extension: Starter) -> None:
+    for name in ("10-first", "20-second"):
+        guest.path(f"/etc/azure/appconsistent.d/{name}").unlink()
+    assert extension.run(PRE) != 0
+    assert "no hook" in state(guest, "reason")
+
+
+def test_holders_outlive_pre_in_a_session_of_their_own(guest: LinuxGuest, extension: Starter) -> None:
+    assert extension.run(PRE) == 0
+    pid = state(guest, "watchdog").split()[0]
+    about = guest.run(["ps", "-o", "sid=,tty=", "-p", pid]).stdout.split()
+    assert about == [pid, "?"]
+    for number in (0, 1, 2):
+        assert guest.run(["readlink", f"/proc/{pid}/fd/{number}"]).stdout.strip() == "/dev/null"
+    assert extension.run(POST) == 0
+    assert until(lambda: guest.run(["pgrep", "-f", "watchdog.sh"], check=False).returncode == 1)
+
+
+def test_the_log_reaches_the_disk_once_and_the_mark_goes(guest: LinuxGuest, extension: Starter) -> None:
+    written = ""
+    for _ in range(3):
+        assert extension.run(PRE) == 0
+        assert (guest.path(DISK_LOG).read_text() if written else "") == written
+        assert extension.run(POST) == 0
+        assert until(lambda: not guest.path(HELD).exists())
+        written = guest.path(DISK_LOG).read_text()
+    assert guest.path(DISK_LOG).read_text().count("released; the hold was whole") == 3
+
+
+def test_probe_tells_which_application_is_not_free(guest: LinuxGuest) -> None:
+    hook(guest, "20-second", probe="echo no write; exit 1")
+    done = guest.run(["sh", "/etc/azure/appconsistent/probe.sh"], check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["10-first 0 ", "20-second 1 no write "]
