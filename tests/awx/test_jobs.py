@@ -1,0 +1,198 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The playbooks as jobs: inventories, limits, slices, results for later nodes, and what AWX makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.awx.jobs import MAX_EVENT_RES, ROOT, Awx, Inventory, Json
+
+READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
+TAKE = "awx/project/restore_points.yml"
+VERIFY = "awx/project/verify.yml"
+REPORT = "awx/project/report.yml"
+
+
+def points(awx: Awx) -> list[str]:
+    """The machines whose points Azure holds, one entry for each point."""
+    held = awx.simulator.call(lambda world: [name for points in world.points.values() for name in points.values()])
+    return sorted(point.id.split("/")[8].rsplit("-", 1)[0] for point in held)
+
+
+def test_every_machine_gets_its_point_and_its_own_verdict(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "db2", **READY}, {"name": "off", **READY, "power": "deallocated"})
+    job = awx.launch(TAKE)
+    assert job.status == "failed"
+    assert job.failed_hosts == ["off"]
+    assert points(awx) == ["db1", "db2"]
+    assert any("refused: The VM is deallocated" in message for message in job.messages)
+
+
+def test_relaunch_on_failed_hosts_takes_up_those_that_fell_short_and_no_others(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "off", **READY, "power": "deallocated"})
+    first = awx.launch(TAKE)
+    awx.simulator.call(lambda world: world.vms.update({k: replace(vm, power="running") for k, vm in world.vms.items()}))
+    again = awx.launch(TAKE, limit=",".join(first.failed_hosts))
+    assert again.status == "successful", again.stdout
+    assert points(awx) == ["db1", "off"]
+
+
+def test_a_limit_is_respected_and_never_skipped_in_silence(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    job = awx.launch(TAKE, limit="db2")
+    assert job.status == "successful", job.stdout
+    assert points(awx) == ["db2"]
+
+
+@pytest.mark.parametrize("playbook", ["prepare", "restore_points", "verify"])
+def test_an_empty_work_list_fails(awx: Awx, playbook: str) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    name = f"awx/project/{playbook}.yml"
+    jobs = [
+        awx.launch(name, inventory=Inventory({}, {})),
+        awx.launch(name, variables={"appconsistent_hosts": "nobody"}),
+        awx.launch(name, limit="db1", variables={"appconsistent_hosts": "db2"}),
+    ]
+    assert [job.status for job in jobs] == ["failed"] * 3
+    assert all("so nothing would be done" in job.messages[0] for job in jobs)
+    assert awx.simulator.writes == []
+
+
+def test_a_limit_that_matches_nobody_fails(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    assert awx.launch(TAKE, limit="nobody").status == "failed"
+
+
+def test_slices_share_the_work_and_nobody_does_it_twice(awx: Awx) -> None:
+    names = [f"db{number}" for number in range(5)]
+    awx.fleet(*({"name": name, **READY} for name in names))
+    jobs = awx.launch_sliced(TAKE, 3)
+    assert [job.status for job in jobs] == ["successful"] * 3
+    assert [sorted(job.summaries("ok")) for job in jobs] == [["db0", "db3"], ["db1", "db4"], ["db2"]]
+    assert points(awx) == names
+    assert all(list(job.artifacts) == [f"appconsistent_points_{job.id}"] for job in jobs)
+
+
+def test_a_sliced_run_is_reported_as_one_by_the_next_node(awx: Awx) -> None:
+    names = [f"db{number}" for number in range(4)]
+    awx.fleet(*({"name": name, **READY} for name in names), {"name": "off", **READY, "power": "deallocated"})
+    handed: Json = {}
+    for job in awx.launch_sliced(TAKE, 3):
+        handed |= job.artifacts
+    report = awx.launch(REPORT, variables=handed)
+    assert report.failed_hosts == ["db0"]  # it runs once, for all of them
+    assert "4 of 5 machines have what was asked for, as 3 jobs say." in report.stdout
+    assert "refused: The VM is deallocated" in report.stdout
+    whole = report.artifacts["appconsistent_report"]
+    assert (whole["total"], whole["ok"], sorted(whole["hosts"])) == (5, 4, [*names, "off"])
+
+
+def test_the_latest_job_about_a_machine_counts_in_the_report(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    bad, good = (
+        {"db1": {"ok": ok, "verdict": verdict, "cause": "x"}} for ok, verdict in ((False, "failed"), (True, "fresh"))
+    )
+    handed = {"appconsistent_points_9": {"hosts": bad}, "appconsistent_points_10": {"hosts": good}}
+    report = awx.launch(REPORT, variables=handed, limit="db1")
+    assert report.status == "successful", report.stdout
+
+
+def test_a_report_about_nothing_fails(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    report = awx.launch(REPORT)
+    assert report.status == "failed"
+    assert "No job handed its results to this one" in report.messages[0]
+
+
+def test_verify_makes_nothing_and_fails_where_there_is_no_good_point(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    awx.launch(TAKE, limit="db1")
+    before = awx.simulator.writes
+    job = awx.launch(VERIFY)
+    assert job.failed_hosts == ["db2"]
+    assert "There is no restore point of the schedule appconsistent that is ApplicationConsistent" in job.messages[0]
+    assert awx.simulator.writes == before
+    assert job.artifacts[f"appconsistent_points_{job.id}"]["hosts"]["db1"]["verdict"] == "fresh"
+
+
+@pytest.mark.parametrize("playbook", ["prepare", "restore_points", "verify"])
+def test_check_mode_sends_nothing(awx: Awx, playbook: str) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "db2", "linux_scripts": "ok", "snapshot_extension": "absent"})
+    awx.launch(f"awx/project/{playbook}.yml", check=True, diff=True)
+    assert awx.simulator.writes == []
+
+
+def test_prepare_brings_the_extension_and_its_guard(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY}, {"name": "new", "linux_scripts": "ok", "snapshot_extension": "absent"})
+    job = awx.launch("awx/project/prepare.yml")
+    assert job.status == "successful", job.stdout
+    held = awx.simulator.call(
+        lambda world: sorted(vm.name for vm in world.vms.values() if world.extensions.get(vm.key))
+    )
+    assert held == ["db1", "new"]
+    assert awx.simulator.call(lambda world: len(world.locks)) == 2
+
+
+def test_survey_answers_reach_the_role(awx: Awx) -> None:
+    awx.fleet(
+        {"name": "off", **READY, "power": "deallocated"}, rules={"retry_after": 1, "stopped_vm": "crash_consistent"}
+    )
+    answers = {"restore_points_consistency": "CrashConsistent", "restore_points_schedule": "stopped"}
+    job = awx.launch(TAKE, variables=answers)
+    assert job.status == "successful", job.stdout
+    (short,) = job.artifacts.values()
+    assert short["hosts"]["off"]["reached"] == "CrashConsistent"
+    assert short["hosts"]["off"]["point"].startswith("stopped-")
+
+
+def test_a_template_in_a_survey_answer_stays_text(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    job = awx.launch(TAKE, variables={"restore_points_schedule_key": "{{ 6 * 7 }}"})
+    assert job.status == "failed"
+    assert "schedule and schedule_key together" in job.stdout
+
+
+def test_a_playbook_of_the_collection_runs_by_its_name(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    job = awx.launch("appconsistent.azure.restore_points")
+    assert job.status == "successful", job.stdout
+
+
+def test_host_variables_of_the_azcollection_inventory_work_as_they_are(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    job = awx.launch(TAKE, inventory=awx.inventory("id"))
+    assert job.status == "successful", job.stdout
+
+
+def test_progress_arrives_while_the_job_runs_and_lines_stay_short(awx: Awx) -> None:
+    awx.fleet(*({"name": f"db{number}", **READY} for number in range(3)))
+    job = awx.launch(TAKE, variables={"restore_points_progress_interval": "1s"})
+    told = [event["stdout"] for event in job.events if event["event"] == "verbose"]
+    assert any("restore points: 3 of 3 done" in line for line in told)
+    assert max(len(line) for line in job.stdout.splitlines()) < 1024
+
+
+def test_a_large_fleets_result_fits_into_what_awx_keeps(awx: Awx) -> None:
+    awx.fleet(
+        *({"name": f"machine-with-a-long-name-{number:04}", **READY, "power": "deallocated"} for number in range(300))
+    )
+    job = awx.launch(TAKE, variables={"restore_points_quiet": "yes"})
+    (event,) = [e for e in job.events if e["event"] == "runner_on_ok" and "ansible_stats" in e["event_data"]["res"]]
+    (short,) = job.artifacts.values()
+    assert len(short["hosts"]) == 300
+    # 1,000 machines of a slice, all of them short of something.
+    assert len(str(short)) / 300 * 1000 < MAX_EVENT_RES
+    assert len(str(event["event_data"]["res"])) < MAX_EVENT_RES
+
+
+def test_wrappers_import_playbooks_that_exist() -> None:
+    wrappers = sorted((ROOT / "awx" / "project").glob("*.yml"))
+    assert wrappers
+    for wrapper in wrappers:
+        name = wrapper.read_text().rsplit("appconsistent.azure.", 1)[1].strip()
+        assert name == wrapper.stem
+        assert (ROOT / "playbooks" / f"{name}.yml").exists()
