@@ -13,7 +13,8 @@ from .exchange import Call, Response
 if TYPE_CHECKING:
     from .world import World
 
-CLAUSE = re.compile(r"^(\w+)\s+(eq|ge|le)\s+'([^']*)'$")
+# The CLI writes times without quotes.
+CLAUSE = re.compile(r"^(\w+)\s+(eq|ge|le)\s+(?:'([^']*)'|(\d\S+))$")
 # What an event shows when the caller does not select.
 SHOWN = frozenset(
     {
@@ -129,7 +130,7 @@ def _filter(text: str) -> list[tuple[str, str, str]]:
         found = CLAUSE.match(part.strip())
         if found is None or (found[1].lower() != "eventtimestamp" and found[1].lower() not in EQUALITIES):
             raise ArmError(400, "BadRequest", f"The filter expression '{part}' is not supported.", "$filter")
-        clauses.append((found[1].lower(), found[2], found[3]))
+        clauses.append((found[1].lower(), found[2], found[3] or found[4] or ""))
     if not any(name == "eventtimestamp" and operator == "ge" for name, operator, _ in clauses):
         raise ArmError(400, "BadRequest", "The filter needs a start time: eventTimestamp ge '<time>'.", "$filter")
     return clauses

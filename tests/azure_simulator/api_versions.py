@@ -48,7 +48,7 @@ LOCKS = frozenset(["2015-01-01", "2016-09-01", "2017-04-01", "2020-05-01"])
 POLICIES = _words(
     """
     2018-05-01 2019-01-01 2019-06-01 2019-09-01 2020-03-01 2020-09-01 2021-06-01 2022-06-01 2023-04-01
-    2024-04-01 2024-05-01 2025-01-01 2025-03-01
+    2024-04-01 2024-05-01 2025-01-01 2025-03-01 2025-11-01
     """
 )
 
@@ -67,6 +67,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "microsoft.compute/disks": DISKS,
     "microsoft.compute/locations/diskoperations": DISKS,
     "microsoft.compute/locations/operations": COMPUTE,
+    "microsoft.compute/locations/publishers": COMPUTE,
     "microsoft.compute/locations/publishers/artifacttypes/types": COMPUTE,
     "microsoft.compute/locations/publishers/artifacttypes/types/versions": COMPUTE,
     "microsoft.compute/locations/virtualmachines": COMPUTE,

@@ -46,6 +46,13 @@ def _image(call: Call, publisher: str, kind: str, version: str | None) -> dict[s
     return {"location": location, "name": version, "id": f"{path}/Versions/{version}"}
 
 
+def list_publishers(_: World, call: Call) -> Response:
+    location = call.target.names[0]
+    base = f"/Subscriptions/{call.target.subscription}/Providers/Microsoft.Compute/Locations/{location}/Publishers"
+    names = dict.fromkeys(publisher for publisher, _, _ in CATALOGUE.values())
+    return answer(200, [{"location": location, "name": name, "id": f"{base}/{name}"} for name in names])
+
+
 def list_types(_: World, call: Call) -> Response:
     publisher = call.target.names[1].lower()
     found = [_image(call, name, kind, None) for name, kind, _ in CATALOGUE.values() if name.lower() == publisher]

@@ -86,6 +86,9 @@ ROUTES: Mapping[Key, Route] = {
     ("PUT", f"{VM}/extensions", ITEM): Route(extensions.put, f"{_VM}/extensions/write", WRITE_VM),
     ("PATCH", f"{VM}/extensions", ITEM): Route(extensions.patch, f"{_VM}/extensions/write", WRITE_VM),
     ("DELETE", f"{VM}/extensions", ITEM): Route(extensions.delete, f"{_VM}/extensions/delete", WRITE_VM),
+    ("GET", f"{COMPUTE}/locations/publishers", MANY): Route(
+        extension_images.list_publishers, "Microsoft.Compute/locations/publishers/read"
+    ),
     ("GET", IMAGES, MANY): Route(
         extension_images.list_types, "Microsoft.Compute/locations/publishers/artifacttypes/types/read"
     ),

@@ -40,14 +40,22 @@ def list_in_scope(world: World, call: Call) -> Response:
     status_only = call.query.get("statusonly", "").lower() == "true"
     keys, link = pages.cut(world, call, world.vms_in.get(call.target.scope, {}))
     expanded = status_only or "instanceview" in _expansions(call)
-    return pages.answer([render(world, world.vms[key], expanded, False) for key in keys], link)
+    return pages.answer([_listed(world, world.vms[key], expanded) for key in keys], link)
+
+
+def _listed(world: World, vm: Vm, expanded: bool) -> dict[str, Any]:
+    """In lists Azure names the extensions and tells nothing else of them (azure-sdk-for-net issue 13378)."""
+    shown = render(world, vm, expanded, False)
+    if "resources" in shown:
+        shown["resources"] = [{"id": extension["id"]} for extension in shown["resources"]]
+    return shown
 
 
 def list_by_location(world: World, call: Call) -> Response:
     location = call.target.names[0].lower()
     in_subscription = world.vms_in.get(f"/subscriptions/{call.target.subscription.lower()}", {})
     keys, link = pages.cut(world, call, {key: None for key in in_subscription if world.vms[key].location == location})
-    return pages.answer([render(world, world.vms[key], False, False) for key in keys], link)
+    return pages.answer([_listed(world, world.vms[key], False) for key in keys], link)
 
 
 def _expansions(call: Call) -> set[str]:

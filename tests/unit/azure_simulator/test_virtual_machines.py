@@ -52,6 +52,11 @@ def test_a_vm_shows_its_extensions_as_resources(raw: RawClient) -> None:
     assert "resources" not in raw.get("virtualMachines/win-app-2")
 
 
+def test_lists_name_the_extensions_and_tell_nothing_else_of_them(raw: RawClient) -> None:
+    listed = {held["name"]: held for held in raw.get("virtualMachines")["value"]}
+    assert [set(held) for held in listed["lin-badext-1"]["resources"]] == [{"id"}, {"id"}]
+
+
 def test_disks_show_what_decides_about_restore_points(simulator: Simulator, raw: RawClient) -> None:
     simulator.reset(
         {
