@@ -21,7 +21,7 @@ from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
 from ._errors import AppConsistentError, redact
-from ._windows_guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestTimedOut, Output, WindowsGuest
+from ._windows_guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestTimedOut, Output, Pace, WindowsGuest
 
 display = Display()
 
@@ -33,6 +33,7 @@ class WindowsAction(ActionBase):
     """The base of every action on a Windows guest. A subclass has ARGUMENT_SPEC and `inspect`."""
 
     ARGUMENT_SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
+    PACE: t.ClassVar[Pace] = Pace()
     TRANSFERS_FILES = False
     _requires_connection = True
     _supports_check_mode = True
@@ -78,6 +79,7 @@ class WindowsAction(ActionBase):
             host,
             AnsibleTransport(self, host, encode=_must_encode(transport)),
             check_mode=bool(self._task.check_mode),
+            pace=self.PACE,
             # psrp hands a script to the running PowerShell, whatever its length, and has no standard input to read.
             command_line_limit=None if transport == "psrp" else COMMAND_LINE_LIMIT,
             tell=lambda text: display.display(f"[{host}] {self._task.action.rpartition('.')[2]}: {text}"),

@@ -43,12 +43,14 @@ class DirectTransport:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
         self.sent: list[tuple[str, bytes | None, float]] = []
+        self.answers: list[bytes] = []
         self.reconnected = 0
 
     def execute(self, command_line: str, stdin: bytes | None, seconds: float) -> Output:
         """Run it at once."""
         self.sent.append((command_line, stdin, seconds))
         output = console.run(self._machine, command_line, stdin or b"")
+        self.answers.append(output.out)
         if output.drop:
             raise ConnectionLost(f"The connection to {self._machine.name} broke: reset by peer")
         # As the connection plugins do it, with what is not UTF-8 kept as surrogates.

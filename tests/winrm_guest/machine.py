@@ -245,7 +245,9 @@ def _values(values: t.Mapping[str, t.Any]) -> dict[str, tuple[str, str | int]]:
 def _file(value: t.Any) -> File:
     if isinstance(value, str):
         return File(value.encode("utf-8"))
-    data = bytes.fromhex(value["hex"]) if "hex" in value else str(value.get("text", "")).encode("utf-8")
+    data = (
+        bytes.fromhex(value["hex"].replace(" ", "")) if "hex" in value else str(value.get("text", "")).encode("utf-8")
+    )
     data *= int(value.get("times", 1))
     extra = {key: value[key] for key in ("written", "reparse", "locked") if key in value}
     return File(data, **extra)

@@ -1,0 +1,227 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The Windows half as a user runs it: ansible-playbook, the winrm connection of ansible-core, pywinrm, and a guest."""
+
+from __future__ import annotations
+
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.winrm_guest.machine import Machine, machine
+from tests.winrm_guest.playbook import ROOT, Json, Run, play
+
+TIMED_OUT: Json = {"System Writer": {"state": 9, "error": "timed_out"}}
+ROLE = "appconsistent.azure.windows_vss"
+
+
+def task(name: str, **options: t.Any) -> Json:
+    return {"name": name, f"appconsistent.azure.{name}": options}
+
+
+def role(folder: Path, machines: t.Sequence[Machine], *arguments: str, **variables: t.Any) -> Run:
+    path = folder / "role.yml"
+    roles = [{"role": ROLE, **variables}]
+    path.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": roles}]))
+    return play(folder, machines, path, *arguments)
+
+
+def test_guests_in_six_languages_are_read_alike(tmp_path: Path) -> None:
+    sick = {**TIMED_OUT, "SqlServerWriter": {"error": "retryable"}}
+    guests = [
+        machine(code, language=code, console=console, writers=sick)
+        for code, console in (
+            ("en", "utf-8"),
+            ("de", "oem"),
+            ("fr", "utf-8"),
+            ("es", "oem"),
+            ("ja", "oem"),
+            ("nl", "utf-8"),
+        )
+    ]
+    run = play(tmp_path, guests, [task("vss_writers_info")])
+    assert run.status == 0
+    told = {
+        guest.name: [(writer["id"], writer["state"], writer["health"]) for writer in result["vss_writers"]]
+        for guest in guests
+        if (result := run.of("vss_writers_info", guest.name))
+    }
+    assert all(writers == told["en"] for writers in told.values())
+    assert sorted(health for _id, _state, health in told["en"] if health != "healthy") == ["failed", "last_error"]
+    assert all([name for name, _arguments in guest.received] == ["survey"] for guest in guests)
+
+
+def test_a_repair_in_check_mode_then_for_real_then_again(tmp_path: Path) -> None:
+    guest = machine(writers={**TIMED_OUT, "WMI Writer": {"state": 7, "error": "retryable"}})
+    tasks = [task("vss_writers")]
+
+    plan = play(tmp_path, [guest], tasks, "--check", "--diff")
+    assert (plan.status, guest.changes) == (0, 0)
+    assert [(step["service"], step["outcome"]) for step in plan.of("vss_writers")["restarts"]] == [
+        ("CryptSvc", "planned"),
+        ("Winmgmt", "planned"),
+    ]
+    assert "-System Writer: failed\n+System Writer: healthy" in plan.output
+
+    done = play(tmp_path, [guest], tasks)
+    result = done.of("vss_writers")
+    assert (done.status, result["changed"], result["verdict"]) == (0, True, "ok")
+    assert result["application_consistent_from_attempt"] == 4
+    assert guest.restarted == ["CryptSvc", "Winmgmt", "CcmExec", "iphlpsvc"]
+    assert "[win1] vss_writers: restarting Winmgmt for WMI Writer, and with it iphlpsvc, CcmExec" in done.output
+
+    again = play(tmp_path, [guest], tasks)
+    assert (again.status, again.of("vss_writers")["changed"]) == (0, False)
+
+
+def test_what_a_tool_must_not_touch_fails_the_host_with_what_a_person_should_do(tmp_path: Path) -> None:
+    guest = machine(
+        services={"NTDS": {"start": 2}},
+        writers={
+            "NTDS": {
+                "id": "b2014c9e-8711-4c5c-a5a9-3cf384484757",
+                "instance": "1bddd48e-0000-4000-8000-0000000000f1",
+                "service": "NTDS",
+                "state": 11,
+                "error": "non_retryable",
+            }
+        },
+    )
+    run = play(tmp_path, [guest], [task("vss_writers")])
+    result = run.of("vss_writers")
+    assert (run.status, result["outcome"], result["reboot_required"]) == (2, "failed", True)
+    assert "see that another one serves the domain" in result["msg"]
+    assert guest.changes == 0
+
+
+def test_settings_are_set_once_and_contradictions_are_refused(tmp_path: Path) -> None:
+    guest = machine()
+    copy = [task("windows_snapshot_settings", use_vss_copy_backup=True)]
+    first = play(tmp_path, [guest], copy, "--diff").of("windows_snapshot_settings")
+    assert first["changed"] is True
+    assert guest.registry[r"SOFTWARE\Microsoft\BcdrAgent"] == {"USEVSSCOPYBACKUP": ("String", "TRUE")}
+    assert play(tmp_path, [guest], copy).of("windows_snapshot_settings")["changed"] is False
+
+    refused = play(tmp_path, [guest], [task("windows_snapshot_settings", use_vss_full_backup=True)])
+    assert (refused.status, refused.of("windows_snapshot_settings")["outcome"]) == (2, "failed")
+    assert "use_vss_copy_backup and use_vss_full_backup would both be set" in refused.output
+    assert guest.changes == 1
+
+
+def test_windows_and_linux_guests_answer_the_same_question_in_one_play(tmp_path: Path) -> None:
+    run = play(
+        tmp_path,
+        [machine(facts={"time": None})],
+        [task("guest_snapshot_info", wire_server_timeout=0)],
+        variables={"lin1": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}},
+    )
+    assert run.status == 0
+    windows = run.of("guest_snapshot_info", "win1")["guest_snapshot"]
+    linux = run.of("guest_snapshot_info", "lin1")["guest_snapshot"]
+    assert (windows["os"], linux["os"]) == ("windows", "linux")
+    assert windows.keys() == linux.keys()
+    for part in ("agent", "extension"):
+        assert windows[part].keys() - {"windows"} == linux[part].keys() - {"linux"}
+
+
+def test_the_self_check_playbook_reads_only_and_comes_to_a_verdict(tmp_path: Path) -> None:
+    guest = machine(facts={"time": None}, language="de")
+    run = play(tmp_path, [guest], ROOT / "playbooks" / "windows_self_check.yml")
+    assert (run.status, guest.changes) == (0, 0)
+    assert "Every command is understood on this guest." in run.output
+
+
+def test_the_self_check_playbook_fails_where_a_command_is_not_understood(tmp_path: Path) -> None:
+    guest = machine(facts={"time": None}, missing_cmdlets=["Get-CimInstance"])
+    run = play(tmp_path, [guest], ROOT / "playbooks" / "windows_self_check.yml")
+    assert run.status == 2
+    assert "there is no command Get-CimInstance" in run.of("Come to a verdict")["msg"]
+
+
+class TestTheRole:
+    """Check, repair if asked, settings, verdict per host."""
+
+    def test_only_the_sick_host_fails_and_says_why(self, tmp_path: Path) -> None:
+        guests = [machine("well", facts={"time": None}), machine("sick", facts={"time": None}, writers=TIMED_OUT)]
+        run = role(tmp_path, guests)
+        verdict = "Fail where an application-consistent restore point cannot be expected"
+        assert (run.hosts("failed", verdict), run.hosts("ok", verdict)) == ({"sick"}, {"well"})
+        assert "System Writer failed (VSS_WS_FAILED_AT_FREEZE, Timed out)." in run.of(verdict, "sick")["msg"]
+        assert all(guest.changes == 0 for guest in guests)
+
+    def test_with_repair_the_sick_host_passes_too(self, tmp_path: Path) -> None:
+        guests = [machine("well", facts={"time": None}), machine("sick", facts={"time": None}, writers=TIMED_OUT)]
+        run = role(tmp_path, guests, "-e", "windows_vss_repair=true")
+        assert run.status == 0
+        assert [guest.restarted for guest in guests] == [[], ["CryptSvc"]]
+
+    def test_settings_are_left_alone_unless_they_are_given(self, tmp_path: Path) -> None:
+        guest = machine(facts={"time": None})
+        assert role(tmp_path, [guest]).status == 0
+        assert [name for name, _arguments in guest.received] == ["survey", "snapshot"]
+        assert role(tmp_path, [guest], windows_vss_snapshot_without_threads=True).status == 0
+        assert guest.changes == 1
+
+    def test_a_warning_fails_only_where_the_user_wants_it(self, tmp_path: Path) -> None:
+        guest = machine(facts={"time": None}, writers={"SqlServerWriter": {"error": "retryable"}})
+        assert role(tmp_path, [guest]).status == 0
+        assert role(tmp_path, [guest], windows_vss_fail_on="warning").status == 2
+
+    def test_a_check_that_could_not_be_made_fails_whatever_is_tolerated(self, tmp_path: Path) -> None:
+        guest = machine(language_mode="ConstrainedLanguage")
+        run = role(tmp_path, [guest], windows_vss_fail_on="never")
+        assert run.status == 2
+        assert "runs in ConstrainedLanguage mode" in run.output
+
+
+class TestAGuestThatMisbehaves:
+    """A clear sentence and no traceback; `play` sees to the latter."""
+
+    @pytest.mark.parametrize(
+        ("changes", "words"),
+        [
+            ({"faults": [["survey", "flood"]]}, "answered survey with 10485760 characters"),
+            ({"faults": [["survey", "rubbish"]]}, "gave no answer to survey"),
+            ({"faults": [["survey", "cut"]]}, "was cut short after"),
+            ({"faults": [["survey", "script_error"]]}, "survey failed on win1: System.UnauthorizedAccessException"),
+            ({"language_mode": "ConstrainedLanguage"}, "runs in ConstrainedLanguage mode"),
+        ],
+        ids=["ten megabytes", "rubbish", "cut", "an error of PowerShell", "constrained"],
+    )
+    def test_an_answer_that_is_none(self, tmp_path: Path, changes: Json, words: str) -> None:
+        run = play(tmp_path, [machine(**changes)], [task("vss_writers_info")])
+        assert (run.status, run.of("vss_writers_info")["outcome"]) == (2, "failed")
+        assert words in run.of("vss_writers_info")["msg"]
+
+    def test_a_connection_that_breaks_once_is_made_again(self, tmp_path: Path) -> None:
+        run = play(tmp_path, [machine(faults=[["survey", "drop_before"]])], [task("vss_writers_info")])
+        assert (run.status, run.of("vss_writers_info")["verdict"]) == (0, "ok")
+
+    def test_a_connection_that_breaks_twice_makes_the_host_unreachable(self, tmp_path: Path) -> None:
+        guest = machine(faults=[["survey", "drop_before"], ["survey", "drop_before"]])
+        run = play(tmp_path, [guest], [task("vss_writers_info")])
+        assert run.status == 4
+        assert "The connection to win1 broke" in run.of("vss_writers_info")["msg"]
+
+    def test_a_guest_that_takes_long_is_waited_for(self, tmp_path: Path) -> None:
+        run = play(tmp_path, [machine(silent_receives=3)], [task("vss_writers_info")])
+        assert run.of("vss_writers_info")["verdict"] == "ok"
+
+    def test_a_wrong_password_is_ansibles_own_word_for_it(self, tmp_path: Path) -> None:
+        run = play(tmp_path, [machine()], [task("vss_writers_info")], variables={"win1": {"ansible_password": "wrong"}})
+        assert run.status == 4
+        assert "credentials were rejected" in run.of("vss_writers_info")["msg"]
+
+    def test_a_host_that_is_not_windows_is_told_so(self, tmp_path: Path) -> None:
+        run = play(tmp_path, [], [task("vss_writers_info")], variables={"lin1": {"ansible_connection": "local"}})
+        assert run.status == 2
+        assert "works on Windows guests only, and lin1 is reached by local" in run.of("vss_writers_info", "lin1")["msg"]
+
+    def test_an_option_of_another_name_is_refused(self, tmp_path: Path) -> None:
+        run = play(tmp_path, [machine()], [task("vss_writers", alow_outage=["DHCPServer"])])
+        assert run.status == 2
+        assert "alow_outage" in run.output
