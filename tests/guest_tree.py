@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.appconsistent.azure.plugins.module_utils import _plugin_check, _wire_server
+from ansible_collections.appconsistent.azure.plugins.module_utils._finding import Finding
 from ansible_collections.appconsistent.azure.plugins.module_utils._guest_snapshot import Guest, gather
 
 DATA = Path(__file__).parent / "data"
@@ -38,6 +39,7 @@ class GuestTree:
         self.now = time.time()
         self.ports = {str(port): "open" for port in _wire_server.PORTS}
         self.version_text = ""
+        self.lint: List[Finding] = []
         for folder in ("etc/azure", "var/lib/waagent", "var/log/azure", "proc", "usr/bin"):
             (root / folder).mkdir(parents=True)
         (root / "proc/uptime").write_text("1000.0 900.0\n")
@@ -125,7 +127,15 @@ class GuestTree:
         return self.log(log_text(name)).status(status_text(name), sequence)
 
     def look(self) -> Dict[str, Any]:
-        guest = Guest(str(self.root), 0, self.now, lambda _program: self.version_text, lambda: self.ports, os.getuid())
+        guest = Guest(
+            str(self.root),
+            0,
+            self.now,
+            lambda _program: self.version_text,
+            lambda: self.ports,
+            lambda: self.lint,
+            os.getuid(),
+        )
         seen: Dict[str, Any] = gather(guest)["guest_snapshot"]
         return seen
 

@@ -184,25 +184,10 @@ CATALOGUE: Dict[str, Tuple[str, str, str]] = {
         "Times and script results may be missing; see whether something rotates or truncates that file.",
     ),
     "scripts.refused": (WARNING, "The extension would not run the scripts (code {code}): {reason}.", "{remedy}"),
-    "scripts.none_configured": (
-        WARNING,
-        "No scripts are configured, so no restore point of this guest can be application-consistent.",
-        "Deploy them with appconsistent.azure.snapshot_scripts.",
-    ),
-    "scripts.faked": (
-        ERROR,
-        "{file} sets no plugin: every run would be reported application-consistent although no script runs.",
-        "Remove the file, or give it numberOfPlugins = 1.",
-    ),
     "scripts.snapshot_with_nothing": (
         WARNING,
         "Freezing is off and the scripts would be refused: a snapshot would be taken with neither.",
         "Set fsFreezeEnabled to true, and put the scripts right.",
-    ),
-    "workload.active": (
-        ERROR,
-        "workload_name in /etc/azure/workload.conf is {workload}, so the extension ignores the scripts.",
-        "Empty workload_name.",
     ),
     "configuration.unreadable": (WARNING, "{file} cannot be used: {reason}.", "Look at the file as root."),
 }

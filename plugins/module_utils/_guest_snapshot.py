@@ -11,7 +11,7 @@ from . import _freezing, _guest_agent, _handler, _last_run, _plugin_check
 from ._backup_conf import parse_backup_conf
 from ._extension_log import LoggedRun, last_run, local_to_utc
 from ._extension_status import RunStatus, parse_status
-from ._finding import Finding, ranked, verdict
+from ._finding import INFO, Finding, ranked, verdict
 from ._guest_files import FOUND, MISSING, REFUSED, FileText, read_head, read_tail
 from ._guest_findings import finding
 from ._hostile_json import BadJson
@@ -32,6 +32,7 @@ class Guest(NamedTuple):
     now: float
     ask_version: Callable[[str], str]
     probe: Callable[[], Dict[str, str]]
+    lint: Callable[[], List[Finding]] = list
     root_uid: int = 0
 
     def path(self, path: str) -> str:
@@ -241,8 +242,6 @@ def _workload(guest: Guest, found: List[Finding]) -> Dict[str, Any]:
     except (ValueError, configparser.Error) as error:
         reason = str(error) if file.state != FOUND else type(error).__name__
         found.append(finding("configuration.unreadable", file=path, reason=reason))
-    if name:
-        found.append(finding("workload.active", workload=name))
     return {"path": path, "present": True, "name": name or None}
 
 
@@ -264,19 +263,17 @@ def _configuration(guest: Guest, extension: _Extension, found: List[Finding]) ->
     config = guest.path(_plugin_check.SHIPPED_CONFIG)
     plan = _plugin_check.check(extension.handler.folder if extension.handler else None, override, config)
     known = codes.describe(plan.code)
-    if plan.code == codes.PLUGIN_CONFIG_NOT_FOUND:
-        found.append(finding("scripts.none_configured", plan.reason))
-    elif plan.code != codes.APPLICATION:
+    linted = guest.lint()
+    found.extend(linted)
+    if plan.code != codes.APPLICATION and all(each.severity == INFO for each in linted):
+        # Whatever the lint does not look at: the extension has the last word.
         found.append(finding("scripts.refused", code=plan.code, reason=plan.reason, remedy=known.remedy))
-    elif plan.plugins <= 0:
-        found.append(finding("scripts.faked", file=guest.shown(plan.host_path)))
     if plan.code != codes.APPLICATION and plan.config_loaded and not plan.freeze and plan.snapshot_without_scripts():
         found.append(finding("scripts.snapshot_with_nothing"))
     file = read_head(guest.path("/etc/azure"), "vmbackup.conf", _LARGEST_CONF)
     if file.state == REFUSED:
         found.append(finding("configuration.unreadable", file="/etc/azure/vmbackup.conf", reason=file.reason))
     knobs = parse_backup_conf(file.data.decode("utf-8", "replace"))
-    found.extend(knobs.findings)
     return {
         "linux": {
             "plugin": {

@@ -53,7 +53,7 @@ settle() {
 case $script in
     pre)
         alive && kill -TERM "$pid" && settle 50
-        alive && kill -KILL "$pid"
+        alive && kill -KILL "$pid" && settle 50
         ;;
     post) settle 600 ;;
 esac
@@ -200,7 +200,9 @@ def _become_a_daemon(around: Surroundings, kept: List[int]) -> None:
     _close_all_but(kept)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
+        # The new descriptor may be one of the three, and then dup2 leaves it closed to children.
         os.dup2(null, number)
+        os.set_inheritable(number, True)
     os.umask(around.umask)
     try:
         os.chdir(around.folder)

@@ -438,15 +438,17 @@ guest_snapshot:
 import os
 import subprocess
 import time
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _wire_server
 from ..module_utils._guest_snapshot import Guest, gather
+from ..module_utils._script_lint import examine
 
 # waagent is a Python program of its own; on a busy machine it takes its time.
 _VERSION_TIMEOUT = 20
+_SYNTAX_TIMEOUT = 10
 
 
 def ask_version(program: str) -> str:
@@ -465,6 +467,22 @@ def ask_version(program: str) -> str:
     return said.stdout[:4096].decode("utf-8", "replace")
 
 
+def run_command(argv: List[str], text: str) -> Tuple[int, str]:
+    """What the lint needs a program for: asking the guest's own sh about a script's syntax."""
+    try:
+        done = subprocess.run(
+            argv,
+            input=text.encode("utf-8", "surrogateescape"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=_SYNTAX_TIMEOUT,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return 127, type(error).__name__
+    return done.returncode, done.stdout[:4096].decode("utf-8", "replace")
+
+
 def run(params: Dict[str, Any]) -> Dict[str, Any]:
     timeout = params["wire_server_timeout"]
     guest = Guest(
@@ -473,6 +491,7 @@ def run(params: Dict[str, Any]) -> Dict[str, Any]:
         now=time.time(),
         ask_version=ask_version,
         probe=(lambda: _wire_server.probe(timeout)) if timeout > 0 else _wire_server.not_probed,
+        lint=lambda: examine(run_command),
     )
     return gather(guest)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
+from ansible_collections.appconsistent.azure.plugins.module_utils._finding import Finding
 
 from tests.guest_tree import NAME, GuestTree, codes, evidence, log_text, root_owns_everything, status_text
 
@@ -33,7 +34,7 @@ def test_a_machine_with_nothing_on_it_is_described_all_the_same(guest: GuestTree
     assert seen["agent"]["state"] == "missing"
     assert seen["extension"]["installed"] is False
     assert seen["last_run"] is None
-    assert codes(seen) == ["agent.missing", "extension.missing", "scripts.none_configured", "run.none"]
+    assert codes(seen) == ["agent.missing", "extension.missing", "scripts.refused", "run.none"]
 
 
 def test_an_empty_root_without_any_folder_is_described_all_the_same(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ def test_a_guest_in_order_has_no_finding(healthy: GuestTree) -> None:
 
 
 def test_errors_stand_before_warnings_and_warnings_before_the_rest(healthy: GuestTree) -> None:
-    healthy.write("etc/azure/vmbackup.conf", "[SnapshotThread]\nfsfreeze: True\nMountsToSkip = /data\n")
+    healthy.lint = [Finding("a.b", "info", "", ""), Finding("a.c", "warning", "", "")]
     healthy.write("etc/waagent.conf", "Extensions.Enabled=n\n")
     severities = [found["severity"] for found in healthy.look()["findings"]]
     assert severities == ["error", "warning", "info"]
@@ -223,25 +224,33 @@ class TestConfiguration:
         assert "code 306" in found["message"]
         assert "mode 0755" in found["message"]
 
-    def test_no_scripts_at_all_is_a_finding_of_its_own(self, guest: GuestTree) -> None:
-        guest.agent().extension()
-        assert "scripts.none_configured" in codes(guest.look())
+    def test_what_the_lint_finds_is_not_said_twice(self, healthy: GuestTree) -> None:
+        (healthy.root / "etc/azure/pre").chmod(0o755)
+        healthy.lint = [Finding("script.mode", "error", "It has mode 0755.", "chmod 0700")]
+        assert codes(healthy.look()) == ["script.mode"]
 
-    def test_a_host_file_without_plugins_is_called_what_it_is(self, healthy: GuestTree) -> None:
+    def test_no_scripts_at_all_is_a_finding(self, guest: GuestTree) -> None:
+        guest.agent().extension()
+        assert "code 316" in evidence(guest.look(), "scripts.refused")["message"]
+
+    def test_a_host_file_of_ones_own_is_shown(self, healthy: GuestTree) -> None:
         healthy.write("etc/azure/VMSnapshotPluginHost.conf", "[pre_post]\nnumberOfPlugins = 0\n", 0o644)
-        seen = healthy.look()
-        assert "scripts.faked" in codes(seen)
-        assert seen["configuration"]["linux"]["host"]["override"] is True
+        host = healthy.look()["configuration"]["linux"]["host"]
+        assert (host["override"], host["plugins"]) == (True, 0)
+
+    def test_the_knobs_in_force_are_shown(self, healthy: GuestTree) -> None:
+        healthy.write("etc/azure/vmbackup.conf", "[SnapshotThread]\ntimeout = 90\n")
+        assert healthy.look()["configuration"]["linux"]["knobs"] == {"timeout": "90"}
 
     def test_a_snapshot_with_neither_scripts_nor_freeze_is_foreseen(self, healthy: GuestTree) -> None:
         healthy.scripts(fsFreezeEnabled=False)
         (healthy.root / "etc/azure/post").unlink()
         assert "scripts.snapshot_with_nothing" in codes(healthy.look())
 
-    def test_an_active_workload_is_an_error_and_its_password_stays_where_it_is(self, healthy: GuestTree) -> None:
+    def test_a_workload_is_shown_and_its_password_stays_where_it_is(self, healthy: GuestTree) -> None:
         healthy.write("etc/azure/workload.conf", "[workload]\nworkload_name = mysql\ncredString = --password=hunter2\n")
         seen = healthy.look()
-        assert "mysql" in evidence(seen, "workload.active")["message"]
+        assert seen["configuration"]["linux"]["workload"]["name"] == "mysql"
         assert "hunter2" not in json.dumps(seen)
 
     def test_an_empty_workload_name_is_as_it_should_be(self, healthy: GuestTree) -> None:
