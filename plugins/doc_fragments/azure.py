@@ -15,7 +15,8 @@ options:
         environment, and the Azure CLI's login when none of them is given.
       - V(env) takes them from the environment only, V(cli) uses the Azure CLI's login, V(msi) the managed identity of
         the machine that Ansible runs on (O(client_id) chooses a user-assigned one).
-      - Can be set with E(ANSIBLE_AZURE_AUTH_SOURCE). The default is V(auto).
+      - Can be set with E(ANSIBLE_AZURE_AUTH_SOURCE), or with E(APPCONSISTENT_AUTH_SOURCE) where variables beginning
+        with C(ANSIBLE_) are barred, as in an AWX credential type. The default is V(auto).
     type: str
     choices: [auto, cli, env, msi]
   ca_file:

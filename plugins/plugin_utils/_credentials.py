@@ -22,7 +22,8 @@ AUTH_SOURCES = ("auto", "cli", "env", "msi")
 
 # Option -> environment variables, first one wins. The second names are those of the Azure SDKs.
 VARIABLES: dict[str, tuple[str, ...]] = {
-    "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE",),
+    # AWX refuses to inject any variable whose name begins with ANSIBLE_.
+    "auth_source": ("ANSIBLE_AZURE_AUTH_SOURCE", "APPCONSISTENT_AUTH_SOURCE"),
     "ca_file": ("APPCONSISTENT_CA_FILE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"),
     "client_id": ("AZURE_CLIENT_ID",),
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
@@ -30,6 +31,7 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "secret": ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
     "subscription_id": ("AZURE_SUBSCRIPTION_ID",),
     "tenant": ("AZURE_TENANT", "AZURE_TENANT_ID"),
+    "user": ("AZURE_AD_USER",),
     "x509_certificate_path": ("AZURE_X509_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PATH"),
 }
 
@@ -46,6 +48,7 @@ class Settings:
     secret: str = ""
     subscription_id: str = ""
     tenant: str = ""
+    user: str = ""
     x509_certificate_path: str = ""
 
     def __repr__(self) -> str:
@@ -164,6 +167,12 @@ def how_to_sign_in(settings: Settings, *, cli_found: bool) -> str:
         return given
     if settings.auth_source == "auto" and cli_found and not settings.client_id:
         return "cli"
+    if settings.user:
+        raise CredentialError(
+            f"A user's name and password ({VARIABLES['user'][0]}) cannot be used to sign in to Azure unattended",
+            advice="Use a service principal: AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT (in AWX's credential the "
+            "fields Client ID, Client Secret and Tenant ID), or a managed identity.",
+        )
     raise CredentialError(
         "No credentials for Azure were found",
         advice="Set AZURE_CLIENT_ID, AZURE_SECRET and AZURE_TENANT (or the options client_id, secret and tenant), "

@@ -49,10 +49,18 @@ def test_an_empty_variable_counts_as_not_set() -> None:
         ({"AZURE_FEDERATED_TOKEN_FILE": "/t", "AZURE_CLIENT_ID": "a", "AZURE_TENANT_ID": "t"}, "federation"),
         ({"ANSIBLE_AZURE_AUTH_SOURCE": "msi"}, "msi"),
         ({"ANSIBLE_AZURE_AUTH_SOURCE": "cli"}, "cli"),
+        # What AWX's own type injects for a credential with nothing but a subscription, and a custom type beside it.
+        ({"AZURE_SUBSCRIPTION_ID": "s", "AZURE_AD_USER": "", "APPCONSISTENT_AUTH_SOURCE": "msi"}, "msi"),
     ],
 )
 def test_every_way_to_sign_in_is_found_from_the_environment(environment: dict[str, str], kind: str) -> None:
     assert c.how_to_sign_in(c.collect({}, environment), cli_found=False) == kind
+
+
+def test_a_users_password_is_refused_by_name() -> None:
+    settings = c.collect({}, {"AZURE_AD_USER": "somebody@example.org", "AZURE_PASSWORD": "pw"})
+    with pytest.raises(CredentialError, match=r"\(AZURE_AD_USER\) cannot be used to sign in .* Use a service principal"):
+        c.how_to_sign_in(settings, cli_found=False)
 
 
 def test_the_azure_cli_is_used_only_when_it_is_there() -> None:
