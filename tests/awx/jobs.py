@@ -201,6 +201,7 @@ class Awx:
         limit: str = "",
         check: bool = False,
         diff: bool = False,
+        verbosity: int = 0,
         variables: Mapping[str, t.Any] | None = None,
         workflow_job: int = 0,
         wrapper: str = "",
@@ -219,6 +220,7 @@ class Awx:
         (folder / "env" / "envvars").write_text(json.dumps(self._variables(number, folder)))
         (folder / "env" / "settings").write_text(json.dumps({"suppress_ansible_output": True}))
         line = [*(["--limit", limit] if limit else []), *(["--check"] if check else []), *(["--diff"] if diff else [])]
+        line += ["-" + "v" * verbosity] if verbosity else []
         bin_folder = Path(sys.executable).parent
         command = [str(bin_folder / "ansible-runner"), "run", str(folder), "--playbook", playbook, "--ident", "job"]
         command += ["--cmdline", " ".join(["-u", "root", "--forks=5", *line])]
