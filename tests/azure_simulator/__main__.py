@@ -15,6 +15,7 @@ from .clock import Clock, ManualClock
 from .cloud import Cloud
 from .faults import FaultError
 from .server import Server
+from .strict_reader import FleetError
 
 
 def _arguments() -> argparse.Namespace:
@@ -66,7 +67,7 @@ def main() -> int:
         else:
             with tempfile.TemporaryDirectory(prefix="azure-simulator-") as folder:
                 asyncio.run(_serve(arguments, Path(folder)))
-    except (fleet_file.FleetError, FaultError, OSError, ValueError) as error:
+    except (FleetError, FaultError, OSError, ValueError) as error:
         print(f"The simulator did not start: {error}", file=sys.stderr)
         return 1
     return 0

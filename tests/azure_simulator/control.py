@@ -13,6 +13,7 @@ from . import fleet_file, fleet_world
 from .cloud import Cloud
 from .faults import FaultError
 from .records import Extension, Vm
+from .strict_reader import FleetError
 
 # What PATCH /vms/{name} may change, and to what.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -69,7 +70,7 @@ class Control:
             return web.json_response(handler(name, body))
         except ControlError as error:
             return web.json_response({"error": str(error)}, status=error.status)
-        except (FaultError, fleet_file.FleetError, ValueError) as error:
+        except (FaultError, FleetError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def _body(self, request: web.BaseRequest) -> dict[str, Any]:

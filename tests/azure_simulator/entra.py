@@ -107,6 +107,16 @@ def _unauthorized(code: str, message: str, challenge: str) -> ArmError:
     return ArmError(401, code, message, headers=(("WWW-Authenticate", text),))
 
 
+def claims_challenge(incoming: Incoming, tenant_id: str) -> ArmError:
+    """Continuous access evaluation: the token is good but must be fetched anew with these claims."""
+    claims = base64.b64encode(b'{"access_token":{"nbf":{"essential":true,"value":"1"}}}').decode()
+    challenge = (
+        f'Bearer authorization_uri="{incoming.base_url}/{tenant_id}", error="insufficient_claims", claims="{claims}"'
+    )
+    message = "Continuous access evaluation resulted in challenge."
+    return ArmError(401, "TokenIssuedBeforeRevocationTimestamp", message, headers=(("WWW-Authenticate", challenge),))
+
+
 def discovery(tokens: Tokens, incoming: Incoming, tenant: str) -> Response:
     """The OpenID configuration of a tenant, as far as MSAL reads it."""
     try:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from .errors import ArmError
 from .paths import Target
@@ -55,6 +55,12 @@ class Call:
     correlation_id: str
     # What each rate-limit policy has left; becomes x-ms-ratelimit-remaining-resource.
     remaining: list[str]
+
+    @property
+    def path(self) -> str:
+        """The path as the caller wrote it, for messages."""
+        written = unquote(self.incoming.raw_path.partition("?")[0])
+        return "/" + "/".join(segment for segment in written.split("/") if segment)
 
     def json(self) -> dict[str, Json]:
         """The body, which must be a JSON object."""

@@ -17,6 +17,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "throttle": ("form", "retry_after", "policy"),
     "denied": (),
     "policy": ("assignment",),
+    "claims_challenge": (),
     # After it took effect.
     "lose_answer": (),
     "throttle_after_accept": ("form", "retry_after", "policy"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,13 +13,12 @@ import yaml
 
 from .extension_images import CATALOGUE
 from .settings import CREATE_WINDOWS, POLICIES, Bucket, Durations, Rules, Settings, Window
+from .strict_reader import NAME, FleetError, Reader
 
 T = TypeVar("T")
 
 TENANT = "72f988bf-0000-4000-a000-0000000000aa"
 SUBSCRIPTION = "5d1f0a52-0000-4000-a000-000000000001"
-GUID = re.compile(r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", re.IGNORECASE)
-NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,79}$")
 AGE = re.compile(r"^(\d+(?:\.\d+)?)\s*([smhd]?)$")
 AGE_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 SKUS = (
@@ -33,10 +32,6 @@ SKUS = (
 )
 DEFAULT_FILE = Path(__file__).with_name("default_fleet.yml")
 MOST_VMS = 100_000
-
-
-class FleetError(ValueError):
-    """What is wrong in the fleet file, and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,79 +121,6 @@ class Fleet:
     vms: tuple[VmSpec, ...] = ()
 
 
-class _Reader:
-    """Takes keys out of a mapping one by one; what is left at the end is unknown."""
-
-    def __init__(self, value: Any, place: str) -> None:
-        if not isinstance(value, Mapping):
-            raise FleetError(f"{place} must be a mapping, not {_kind(value)}.")
-        self.left: dict[str, Any] = dict(value)
-        self.place = place
-
-    def take(self, name: str, kind: type[T], default: T | None = None, choices: Sequence[T] | None = None) -> T:
-        value = self.maybe(name, kind, choices)
-        if value is not None:
-            return value
-        if default is None:
-            raise FleetError(f"{self.place} needs '{name}'.")
-        return default
-
-    def maybe(self, name: str, kind: type[T], choices: Sequence[T] | None = None) -> T | None:
-        value = self.left.pop(name, None)
-        if value is None:
-            return None
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise FleetError(f"{self.place}.{name} must be {_KINDS[kind]}, not {_kind(value)}.")
-        if choices is not None and value not in choices:
-            raise FleetError(
-                f"{self.place}.{name} must be one of {', '.join(str(choice) for choice in choices)}, not {value!r}."
-            )
-        return value
-
-    def texts(self, name: str) -> tuple[str, ...]:
-        values = self.take(name, list, [])
-        for value in values:
-            if not isinstance(value, str):
-                raise FleetError(f"{self.place}.{name} must be a list of texts; {value!r} is none.")
-        return tuple(values)
-
-    def many(self, name: str) -> list[_Reader]:
-        values = self.take(name, list, [])
-        return [_Reader(value, f"{self.place}.{name}[{position}]") for position, value in enumerate(values)]
-
-    def guid(self, name: str, default: str | None = None) -> str:
-        value = self.take(name, str, default)
-        if not GUID.match(value):
-            raise FleetError(f"{self.place}.{name} must be a GUID, not {value!r}.")
-        return value.lower()
-
-    def name(self, name: str, default: str | None = None) -> str:
-        value = self.take(name, str, default)
-        if not NAME.match(value):
-            raise FleetError(f"{self.place}.{name} is no valid resource name: {value!r}.")
-        return value
-
-    def end(self) -> None:
-        if self.left:
-            raise FleetError(f"{self.place} has unknown keys: {', '.join(sorted(map(str, self.left)))}.")
-
-
-_KINDS: Mapping[type, str] = {
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    list: "a list",
-    dict: "a mapping",
-}
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__name__} {value!r:.60}"
-
-
 def load(source: str | Path | Mapping[str, Any] | None) -> Fleet:
     """A fleet from a file, from plain values, or the default one."""
     if isinstance(source, Mapping):
@@ -214,7 +136,7 @@ def load(source: str | Path | Mapping[str, Any] | None) -> Fleet:
 
 
 def parse(document: Any, place: str) -> Fleet:
-    reader = _Reader(document, place)
+    reader = Reader(document, place)
     subscriptions = tuple(
         (entry.guid("id"), entry.take("name", str, "Simulated")) for entry in _ended(reader.many("subscriptions"))
     ) or ((SUBSCRIPTION, "Simulated"),)
@@ -241,7 +163,7 @@ def parse(document: Any, place: str) -> Fleet:
     return Fleet(tenant, subscriptions, groups, identities, settings, faults, tuple(vms))
 
 
-def _ended(readers: list[_Reader]) -> list[_Reader]:
+def _ended(readers: list[Reader]) -> list[Reader]:
     """Readers of entries with few keys; the unknown ones are refused at once."""
     for reader in readers:
         unknown = set(reader.left) - {"id", "name", "location"}
@@ -250,7 +172,7 @@ def _ended(readers: list[_Reader]) -> list[_Reader]:
     return readers
 
 
-def _identity(reader: _Reader) -> IdentitySpec:
+def _identity(reader: Reader) -> IdentitySpec:
     name = reader.take("name", str)
     spec = IdentitySpec(
         name=name,
@@ -263,7 +185,7 @@ def _identity(reader: _Reader) -> IdentitySpec:
     return spec
 
 
-def _settings(reader: _Reader) -> Settings:
+def _settings(reader: Reader) -> Settings:
     durations = _record(reader, "durations", Durations())
     rules = _record(reader, "rules", Rules())
     if rules.vss_failure not in ("fails", "degrades"):
@@ -276,10 +198,10 @@ def _settings(reader: _Reader) -> Settings:
         return settings
     if limits in (False, "off"):
         return replace(settings, limits_enabled=False)
-    chosen = _Reader(limits, f"{reader.place}.limits")
+    chosen = Reader(limits, f"{reader.place}.limits")
     policies, windows = dict(POLICIES), dict(CREATE_WINDOWS)
     for name in list(chosen.left):
-        entry = _Reader(chosen.left.pop(name), f"{chosen.place}.{name}")
+        entry = Reader(chosen.left.pop(name), f"{chosen.place}.{name}")
         if name in policies:
             old = policies[name]
             policies[name] = Bucket(
@@ -297,9 +219,9 @@ def _settings(reader: _Reader) -> Settings:
     return replace(settings, policies=policies, windows=windows)
 
 
-def _record(reader: _Reader, name: str, default: T) -> T:
+def _record(reader: Reader, name: str, default: T) -> T:
     """A dataclass of plain values whose fields are the keys."""
-    entry = _Reader(reader.take(name, dict, {}), f"{reader.place}.{name}")
+    entry = Reader(reader.take(name, dict, {}), f"{reader.place}.{name}")
     changes: dict[str, Any] = {}
     for item in fields(default):  # type: ignore[arg-type]
         current = getattr(default, item.name)
@@ -313,7 +235,7 @@ def _record(reader: _Reader, name: str, default: T) -> T:
     return replace(default, **changes)  # type: ignore[type-var]
 
 
-def _vms(reader: _Reader, subscriptions: tuple[tuple[str, str], ...]) -> list[VmSpec]:
+def _vms(reader: Reader, subscriptions: tuple[tuple[str, str], ...]) -> list[VmSpec]:
     """One VM, or with `count` as many, `{n}` in the name standing for the number."""
     count = reader.maybe("count", int)
     pattern = reader.take("name", str)
@@ -326,28 +248,28 @@ def _vms(reader: _Reader, subscriptions: tuple[tuple[str, str], ...]) -> list[Vm
     return [replace(spec, name=pattern.replace("{n}", f"{n:0{width}d}")) for n in range(1, count + 1)]
 
 
-def _vm(reader: _Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) -> VmSpec:
+def _vm(reader: Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) -> VmSpec:
     if not NAME.match(name):
         raise FleetError(f"{reader.place}.name is no valid VM name: {name!r}.")
     os = reader.take("os", str, "linux", ("linux", "windows"))
     subscription = reader.guid("subscription", subscriptions[0][0])
     if subscription not in {known for known, _ in subscriptions}:
         raise FleetError(f"{reader.place}.subscription {subscription} is not among the fleet's subscriptions.")
-    disks = _Reader(reader.take("disks", dict, {}), f"{reader.place}.disks")
-    os_disk = _disk(_Reader(disks.take("os", dict, {}), f"{disks.place}.os"), "ReadWrite")
+    disks = Reader(reader.take("disks", dict, {}), f"{reader.place}.disks")
+    os_disk = _disk(Reader(disks.take("os", dict, {}), f"{disks.place}.os"), "ReadWrite")
     data_disks = tuple(_disk(entry, "ReadOnly") for entry in disks.many("data"))
     disks.end()
     agent = reader.left.pop("agent", "ready")
-    agent_reader = _Reader({"state": agent} if isinstance(agent, str) else agent, f"{reader.place}.agent")
+    agent_reader = Reader({"state": agent} if isinstance(agent, str) else agent, f"{reader.place}.agent")
     vss = reader.left.pop("vss", "ok")
-    vss_reader = _Reader(vss, f"{reader.place}.vss") if isinstance(vss, Mapping) else None
+    vss_reader = Reader(vss, f"{reader.place}.vss") if isinstance(vss, Mapping) else None
     recovers_after = vss_reader.take("recovers_after", int) if vss_reader is not None else None
     if vss_reader is not None:
         vss_reader.end()
     elif vss not in ("ok", "bad"):
         raise FleetError(f"{reader.place}.vss must be ok, bad or {{recovers_after: n}}, not {vss!r}.")
     guest = reader.maybe("guest", dict)
-    guest_reader = _Reader(guest, f"{reader.place}.guest") if guest is not None else None
+    guest_reader = Reader(guest, f"{reader.place}.guest") if guest is not None else None
     guest_socket = guest_reader.take("socket", str) if guest_reader is not None else None
     if guest_reader is not None:
         guest_reader.end()
@@ -393,7 +315,7 @@ def _vm(reader: _Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) 
     return spec
 
 
-def _tags(reader: _Reader) -> dict[str, str]:
+def _tags(reader: Reader) -> dict[str, str]:
     tags = reader.take("tags", dict, {})
     for name, value in tags.items():
         if not isinstance(name, str) or not isinstance(value, str):
@@ -401,7 +323,7 @@ def _tags(reader: _Reader) -> dict[str, str]:
     return tags
 
 
-def _disk(reader: _Reader, caching: str) -> DiskSpec:
+def _disk(reader: Reader, caching: str) -> DiskSpec:
     spec = DiskSpec(
         name=reader.maybe("name", str),
         sku=reader.take("sku", str, "Premium_LRS", SKUS),
@@ -417,7 +339,7 @@ def _disk(reader: _Reader, caching: str) -> DiskSpec:
     return spec
 
 
-def _extension(reader: _Reader) -> ExtensionSpec:
+def _extension(reader: Reader) -> ExtensionSpec:
     publisher, kind = reader.take("publisher", str), reader.take("type", str)
     known = CATALOGUE.get((publisher.lower(), kind.lower()))
     spec = ExtensionSpec(
@@ -435,7 +357,7 @@ def _extension(reader: _Reader) -> ExtensionSpec:
     return spec
 
 
-def _point(reader: _Reader) -> PointSpec:
+def _point(reader: Reader) -> PointSpec:
     age = reader.left.pop("age", 0)
     found = AGE.match(str(age).strip())
     if found is None or isinstance(age, bool):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from . import activity_log, bodies, pages
 from .errors import ArmError, invalid_parameter
@@ -37,27 +36,39 @@ def render(lock: Lock) -> dict[str, Any]:
     }
 
 
-def must_allow(world: World, method: str, key: str) -> None:
+def must_allow(world: World, call: Call) -> None:
     """409 ScopeLocked when a lock here, above, or (for a delete) below forbids it."""
+    method = call.incoming.method
     if not world.locks or method in ("GET", "HEAD"):
         return
+    key = call.target.key if call.target.is_item else call.target.parent
     verb = "delete" if method == "DELETE" else "write"
     locked = [
-        scope
+        _scope_of(lock)
         for scope in ancestors(key)
         for lock in world.locks.get(scope, {}).values()
         if lock.level == "ReadOnly" or (method == "DELETE" and lock.level == "CanNotDelete")
     ]
     if method == "DELETE" and world.locked_below[key] > 0:
-        locked += [scope for scope in world.locks if scope.startswith(f"{key}/")]
+        locked += [
+            _scope_of(lock)
+            for scope, held in world.locks.items()
+            for lock in held.values()
+            if scope.startswith(f"{key}/")
+        ]
     if locked:
-        scopes = "', '".join(dict.fromkeys(locked))
+        scopes = ", ".join(f"'{scope}'" for scope in dict.fromkeys(locked))
         raise ArmError(
             409,
             "ScopeLocked",
-            f"The scope '{key}' cannot perform {verb} operation because following scope(s) are locked: '{scopes}'. "
-            "Please remove the lock and try again.",
+            f"The scope '{call.path}' cannot perform {verb} operation because following scope(s) are locked: "
+            f"{scopes}. Please remove the lock and try again.",
         )
+
+
+def _scope_of(lock: Lock) -> str:
+    """As it was written when the lock was made."""
+    return lock.id.rsplit("/providers/", 1)[0]
 
 
 def _exists(world: World, scope: str) -> bool:
@@ -104,9 +115,8 @@ def put(world: World, call: Call) -> Response:
             "ResourceNotFound",
             f"The resource '{call.target.scope}' could not be found: a lock needs an existing scope.",
         )
-    path = unquote(call.incoming.raw_path.partition("?")[0])
     lock = Lock(
-        id="/" + "/".join(segment for segment in path.split("/") if segment),
+        id=call.path,
         name=call.target.name,
         scope=call.target.scope,
         level=next(known for known in LEVELS if known.lower() == level.lower()),

@@ -33,7 +33,7 @@ class Target:
         return self.key.rsplit("/", 2 if self.is_item else 1)[0]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def parse(path: str) -> Target:
     # Decoded before it is cut: the locks SDK sends a whole scope as one segment with %2F in it.
     segments = [segment for segment in unquote(path).split("/") if segment]

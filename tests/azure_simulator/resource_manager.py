@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .world import World
 
 LOG = logging.getLogger(__name__)
-BEFORE_KINDS = frozenset({"reset", "hang", "slow", "error", "throttle", "denied", "policy"})
+BEFORE_KINDS = frozenset({"reset", "hang", "slow", "error", "throttle", "denied", "policy", "claims_challenge"})
 ARM_ROOTS = frozenset({"subscriptions", "providers", "tenants"})
 COMMON_HEADERS = (
     ("Cache-Control", "no-cache"),
@@ -150,7 +150,7 @@ def _answer(world: World, call: Call, route: Route, denied: tuple[str, ...]) -> 
         if group not in world.groups:
             raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{target.group}' could not be found.")
     if not target.types.startswith("microsoft.authorization/"):
-        locks.must_allow(world, call.incoming.method, target.key if target.is_item else target.parent)
+        locks.must_allow(world, call)
         policies.must_allow(world, call)
     if route.policies:
         resource, region = _place(world, target)
@@ -164,7 +164,7 @@ def unauthorized(call: Call, route: Route) -> ArmError:
         403,
         "AuthorizationFailed",
         f"The client '{who.client_id}' with object id '{who.object_id}' does not have authorization to perform action "
-        f"'{route.action}' over scope '{call.target.key}' or the scope is invalid. If access was recently granted, "
+        f"'{route.action}' over scope '{call.path}' or the scope is invalid. If access was recently granted, "
         "please refresh your credentials.",
     )
 
@@ -172,7 +172,7 @@ def unauthorized(call: Call, route: Route) -> ArmError:
 def _place(world: World, target: Target) -> tuple[str, str]:
     """Whose bucket a request is counted in: a resource (the VM, the collection, the operation) and a region."""
     if target.types.startswith("microsoft.compute/locations/"):
-        return target.key, target.names[0].lower()
+        return target.name.lower(), target.names[0].lower()
     parts = target.key.split("/providers/microsoft.compute/", 1)
     if len(parts) == 2:
         words = parts[1].split("/")
@@ -234,6 +234,8 @@ def _before(world: World, call: Call, facts: Mapping[str, str | None]) -> tuple[
             f'\'[{{"policyAssignment":{{"name":"{assignment}"}}}}]\'.',
             call.target.name if call.target.names else None,
         )
+    if fault.kind == "claims_challenge":
+        raise entra.claims_challenge(call.incoming, world.tenant_id)
     if fault.kind == "throttle":
         raise _throttled(world, call, fault)
     raise _error(fault)

@@ -57,7 +57,11 @@ class Simulator:
         self._loop = loop
         self._thread = threading.Thread(target=loop.run_forever, name="azure-simulator", daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._server.start(), loop).result(START_SECONDS)
+        try:
+            asyncio.run_coroutine_threadsafe(self._server.start(), loop).result(START_SECONDS)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         if self._loop is not None and self._thread is not None:

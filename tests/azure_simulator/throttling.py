@@ -101,6 +101,10 @@ class Throttle:
         """A create that lies before the start, for points the fleet file says are there already."""
         self._uses.setdefault((policy, resource), deque()).append(at)
 
+    def forget(self, resource: str) -> None:
+        """An operation that is gone needs no bucket of its own any more."""
+        self._tokens.pop(("GetOperationResource", resource), None)
+
     def graph(self, principal: str) -> tuple[tuple[str, str], ...]:
         now = self._clock.now()
         uses = self._window("graph", principal, GRAPH_QUERIES, now)

@@ -16,7 +16,7 @@ from .records import Collection, Extension, GuestAnswer, Lock, Operation, Point,
 from .settings import Settings
 from .throttling import Throttle
 
-KEPT_REQUESTS = 200_000
+KEPT_REQUESTS = 100_000
 
 
 class Subscription(NamedTuple):
@@ -187,6 +187,7 @@ class World:
 
     def forget_operation(self, operation_id: str) -> None:
         self.operations.pop(operation_id, None)
+        self.throttle.forget(operation_id)
 
 
 def no_guests(socket: str, message: dict[str, Any], done: Callable[[GuestAnswer], None]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.azure_simulator import fleet_file, fleet_world
 from tests.azure_simulator.clock import ManualClock
-from tests.azure_simulator.fleet_file import FleetError
+from tests.azure_simulator.strict_reader import FleetError
 
 
 def _vm(**keys: Any) -> dict[str, Any]:

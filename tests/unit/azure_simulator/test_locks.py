@@ -33,7 +33,7 @@ def test_cannot_delete_is_inherited_by_the_extension(simulator: Simulator, raw: 
     refused = raw.send("DELETE", EXTENSION)
     assert (refused.status, refused.code) == (409, "ScopeLocked")
     assert "cannot perform delete operation because following scope(s) are locked" in refused.message
-    assert _scope(raw, place).lower() in refused.message
+    assert f"'{_scope(raw, place)}'" in refused.message
     # Reading and changing go on.
     assert raw.send("GET", EXTENSION).status == 200
     assert raw.send("PATCH", EXTENSION, {"properties": {}}).status == 200
@@ -81,7 +81,7 @@ def test_a_locked_point_holds_its_collection(raw: RawClient) -> None:
     _lock(raw, f"{collection}/restorePoints/p1", "CanNotDelete")
     refused = raw.send("DELETE", collection)
     assert (refused.status, refused.code) == (409, "ScopeLocked")
-    assert "/restorepoints/p1" in refused.message
+    assert "/restorePoints/p1" in refused.message
 
 
 def test_a_lock_guards_only_its_own_scope(simulator: Simulator, raw: RawClient) -> None:

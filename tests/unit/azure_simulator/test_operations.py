@@ -87,9 +87,11 @@ def test_the_result_of_a_post_comes_at_both_addresses(simulator: Simulator, raw:
 
 
 def test_an_operation_is_forgotten_after_a_day(simulator: Simulator, raw: RawClient, created: Answer) -> None:
+    assert raw.operation_of(created)["status"] == "InProgress"
     simulator.advance(60)
     simulator.advance(25 * 3600)
-    raw.token = ""
-    assert raw.send("GET", "virtualMachines/lin-web-1").status == 200
+    world = simulator.cloud.world
+    assert len(world.operations) == 0
+    assert "GetOperationResource" not in {key[0] for key in world.throttle._tokens}
+    raw.token = raw.sign_in().json["access_token"]
     assert raw.follow(created.headers["Azure-AsyncOperation"]).status == 404
-    assert len(simulator.cloud.world.operations) == 0

@@ -157,6 +157,16 @@ def test_the_locks_sdk_guards_an_extension_and_takes_the_guard_away(
     delete.result()
 
 
+def test_the_sdk_answers_a_challenge_for_claims_with_a_fresh_token(
+    simulator: Simulator, compute: ComputeManagementClient
+) -> None:
+    simulator.add_fault("claims_challenge", times=1)
+    assert compute.virtual_machines.get("rg-fleet", "lin-web-1").name == "lin-web-1"
+    statuses = [seen.status for seen in simulator.requests if "/virtualMachines/" in seen.path]
+    assert statuses == [401, 200]
+    assert sum(seen.path.endswith("/token") for seen in simulator.requests) >= 1
+
+
 def test_the_asynchronous_sdk_makes_points_for_many_vms_at_once(
     simulator: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
