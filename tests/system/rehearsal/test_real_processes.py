@@ -156,7 +156,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Rehearsal]:
         "stat": "cat /proc/$$/stat",
     }
     # The first line asks for another interpreter, in vain.
-    notes = "".join(f"{command} >{{0}}/{name}\n" for name, command in commands.items())
+    notes = "".join(f"({command} >{{0}}/{name})\n" for name, command in commands.items())
     stage.script("pre", "#!/bin/false\n" + notes)
     stage.script("post", POST)
     answer = stage.answer()
