@@ -12,7 +12,7 @@ import typing as t
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
-from ._budget import Budget, bucket_of, counts_one_resource_only
+from ._budget import Budget, call_of, counts_one_resource_only
 from ._clock import Clock
 from ._credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
 from ._errors import (
@@ -26,7 +26,7 @@ from ._errors import (
     from_answer,
 )
 from ._failures import explain
-from ._json import Json, child, children
+from ._json import Json, child, children, text
 from ._libraries import (
     AioHttpTransport,
     AsyncARMChallengeAuthenticationPolicy,
@@ -81,10 +81,16 @@ class Arm:
     credential: AsyncTokenCredential
     # Monotonic second after which nothing is waited for any more.
     deadline: float = float("inf")
+    # Where the resources are that are talked about; Compute counts calls per region.
+    region: str = ""
 
     def until(self, deadline: float) -> Arm:
         """Return the same door for somebody who has time until `deadline` only."""
         return replace(self, deadline=min(self.deadline, deadline))
+
+    def at(self, region: str) -> Arm:
+        """Return the same door for requests about resources of a region."""
+        return replace(self, region=region.lower())
 
     async def sign_in(self) -> None:
         """Get a token, so that wrong credentials show once and at once. Raise CredentialError."""
@@ -127,7 +133,7 @@ class Arm:
             method, f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}", body, doing
         )
 
-    async def finish(self, answer: Answer, *, doing: str, on_poll: t.Callable[[], None] | None = None) -> None:
+    async def finish(self, answer: Answer, *, doing: str) -> None:
         """Wait until the long-running operation of `answer` has ended; return at once where there is none.
 
         Raise OperationFailed with the operation's own error, DeadlineExceeded when time is up.
@@ -135,19 +141,25 @@ class Arm:
         if not answer.operation_url:
             return
         url = self._own_url(answer.operation_url, doing)
-        retry_after = answer.retry_after
-        for pause in poll_pauses():
-            await self.sleep(retry_after or pause, doing)
-            if on_poll is not None:
-                on_poll()
+        began = self.clock.monotonic()
+        self.budget.polling(+1)
+        ended = False
+        try:
+            ended = await self._poll(url, answer.retry_after, doing)
+        finally:
+            self.budget.polling(-1, self.clock.monotonic() - began if ended else None)
+
+    async def _poll(self, url: str, retry_after: float | None, doing: str) -> bool:
+        for number, planned in enumerate(poll_pauses()):
+            await self.sleep(self.budget.poll_pause(number, retry_after or planned), doing)
             polled = await self._send("GET", url, None, doing)
             retry_after = polled.retry_after
-            status = str(polled.body.get("status") or "")
-            if polled.status == 202 or status.lower() not in ("succeeded", "failed", "canceled"):
+            status = text(polled.body, "status").lower()
+            if polled.status == 202 or status not in ("succeeded", "failed", "canceled"):
                 continue
-            if status.lower() == "succeeded":
-                return
-            code, message, target = error_of(polled.body, default=status)
+            if status == "succeeded":
+                break
+            code, message, target = error_of(polled.body, default=status.capitalize())
             raise OperationFailed(
                 doing,
                 code=code,
@@ -156,6 +168,7 @@ class Arm:
                 status=polled.status,
                 advice=explain(code, message).remedy,
             )
+        return True
 
     async def sleep(self, seconds: float, doing: str) -> None:
         """Sleep, but not beyond the deadline: raise DeadlineExceeded instead."""
@@ -180,7 +193,9 @@ class Arm:
     async def _send(self, method: str, url: str, body: Json | None, doing: str) -> Answer:
         request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
         try:
-            response = await self.pipeline.send_request(request, gate_deadline=self.deadline, doing=doing)
+            response = await self.pipeline.send_request(
+                request, gate_deadline=self.deadline, doing=doing, region=self.region
+            )
         except ClientAuthenticationError as error:
             raise _credential_error(str(error.message)) from error
         except (ServiceRequestError, ServiceResponseError) as error:
@@ -272,10 +287,12 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         options = request.context.options
         deadline = float(options.pop("gate_deadline", "inf"))
         doing = str(options.pop("doing", "send a request"))
-        method = request.http_request.method
-        bucket = bucket_of(method, urlsplit(request.http_request.url).path)
+        region = str(options.pop("region", ""))
+        http = request.http_request
+        call = call_of(http.method, urlsplit(http.url).path, region)
         while True:
-            if not await self._budget.enter(bucket, deadline):
+            taken = await self._budget.enter(call, deadline)
+            if taken is None:
                 raise Throttled(
                     doing,
                     code="TooManyRequests",
@@ -283,11 +300,15 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                     status=429,
                     advice="Allow more time, or try again in some minutes.",
                 )
-            response = await self.next.send(request)
+            headers: t.Mapping[str, str] = {}
+            try:
+                response = await self.next.send(request)
+                headers = response.http_response.headers
+            finally:
+                self._budget.leave(call, taken, headers)
             if response.http_response.status_code != 429:
-                self._budget.passed(bucket)
                 return response
-            retry_after = _seconds(response.http_response.headers.get("Retry-After"))
+            retry_after = _seconds(headers.get("Retry-After"))
             code, message, target = error_of(_json_object(response.http_response), default="TooManyRequests")
             if counts_one_resource_only(target):
                 # Only this machine has to wait: what to do about it is not the gate's to decide.
@@ -300,7 +321,7 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                     retry_after=retry_after,
                     advice=explain(code, message, status=429).remedy,
                 )
-            self._budget.throttled(bucket, retry_after)
+            self._budget.throttled(call, target, retry_after)
 
 
 class _VerbatimSession:

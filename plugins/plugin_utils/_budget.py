@@ -1,103 +1,194 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""One gate in front of Azure's rate limits, shared by all requests of a run.
+"""What Azure's rate limits leave, shared by all requests of a run.
 
-Azure counts calls per subscription (and principal and region), not per request. A request that retries by itself
-therefore makes things worse: with the SDKs' own policy 400 of 1,000 machines were lost under throttling. Here the
-first 429 closes the gate for everybody who would draw from the same bucket, until the moment that Retry-After names.
+Azure counts calls per subscription, principal and region, not per request. A request that retries by itself therefore
+makes things worse: with the SDKs' own policy 400 of 1,000 machines were lost under throttling. Here the answers'
+headers tell how much is left of each bucket, requests wait in line until there is something for them, and the first
+429 stops everybody who would draw from the same bucket until the moment that Retry-After names.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
+import statistics
+import typing as t
+from collections import deque
 from dataclasses import dataclass, field
 
 from ._clock import Clock
+from ._rate_bucket import RateBucket
 
 # Without a Retry-After, ask again after this many seconds: ARM's buckets refill within seconds.
 DEFAULT_PAUSE = 15.0
-# After the gate opens again, requests go out at this pace (per second) until one gets through unthrottled: the slowest
-# refill of ARM's buckets (writes and deletes, azure-docs "request-limits-and-throttling").
-REOPENING_PACE = 10.0
+# Tokens per second of ARM's own buckets: azure-docs, request-limits-and-throttling.md (public cloud).
+ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0}
+# The part of ARM's reads that polling may use up; the rest is for requests that move things on.
+POLLING_SHARE = 0.5
 
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 _TYPE = re.compile(r"/providers/(.+)", re.IGNORECASE)
+_ARM_HEADER = "x-ms-ratelimit-remaining-subscription-"
+_COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"
+
+Call = tuple[str, str, str]
+Key = tuple[str, ...]
 
 
 @dataclass
-class _Bucket:
-    closed_until: float = 0.0
-    next_slot: float = 0.0
-    reopening: bool = False
+class _Line:
+    """Requests of one kind, waiting one behind the other.
+
+    The first one goes ahead alone: only its answer tells which buckets there are and how much is left.
+    """
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    buckets: tuple[RateBucket, ...] = ()
+    scout_sent: bool = False
+    scout_back: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass
 class Budget:
-    """Knows which buckets are empty. Times are seconds of `clock.monotonic`."""
+    """Knows the buckets of a run. Times are seconds of `clock.monotonic`."""
 
     clock: Clock = field(default_factory=Clock)
+    requests: int = 0
     throttled_answers: int = 0
     waited: float = 0.0
-    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _buckets: dict[Key, RateBucket] = field(default_factory=dict)
+    _lines: dict[Call, _Line] = field(default_factory=dict)
+    _polling: int = 0
+    _durations: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
-    async def enter(self, bucket: str, deadline: float) -> bool:
-        """Wait until a request may draw from `bucket`; return False if that would be after `deadline`."""
-        state = self._buckets.get(bucket)
-        while state is not None:
-            now = self.clock.monotonic()
-            if now < state.closed_until:
-                pause = state.closed_until - now
-            elif state.reopening:
-                slot = max(state.next_slot, now)
-                state.next_slot = slot + 1.0 / REOPENING_PACE
-                pause = slot - now
-            else:
-                break
-            if now + pause > deadline:
-                return False
-            self.waited += pause
-            await self.clock.sleep(pause)
-            if self.clock.monotonic() >= max(state.closed_until, now + pause) and now >= state.closed_until:
-                break
-        return True
+    async def enter(self, call: Call, deadline: float) -> tuple[RateBucket, ...] | None:
+        """Wait until a request of that kind may go; return what it drew from, None if it is too late for it.
 
-    def throttled(self, bucket: str, retry_after: float | None) -> None:
-        """Note a 429: close the bucket for `retry_after` seconds."""
-        state = self._buckets.setdefault(bucket, _Bucket())
-        until = self.clock.monotonic() + (DEFAULT_PAUSE if retry_after is None else retry_after)
-        state.closed_until = max(state.closed_until, until)
-        state.next_slot = state.closed_until
-        state.reopening = True
+        Requests of one kind go in the order in which they came. Hand what is returned to `leave`.
+        """
+        line = self._lines.setdefault(call, _Line())
+        if not line.scout_sent:
+            line.scout_sent = True
+        elif not line.scout_back.is_set():
+            await line.scout_back.wait()
+        if line.lock.locked() or self._wait(line) > 0:
+            async with line.lock:
+                while (pause := self._wait(line)) > 0:
+                    if self.clock.monotonic() + pause > deadline:
+                        return None
+                    self.waited += pause
+                    await self.clock.sleep(pause)
+                if self.clock.monotonic() > deadline:
+                    return None
+                return self._take(line)
+        return self._take(line)
+
+    def leave(self, call: Call, taken: tuple[RateBucket, ...], headers: t.Mapping[str, str]) -> None:
+        """Note an answer and what its headers say is left."""
+        line = self._lines.setdefault(call, _Line())
+        line.scout_back.set()
+        for bucket in taken:
+            bucket.give_back()
+        now = self.clock.monotonic()
+        named = []
+        for key, left in remaining(call, headers):
+            known = self._buckets.get(key)
+            if known is not None:
+                known.observe(left, now)
+            named.append(known or self._first_seen(key, left))
+        if named:
+            line.buckets = tuple(named)
+
+    def throttled(self, call: Call, policy: str, retry_after: float | None) -> None:
+        """Note a 429 about the bucket that Compute calls `policy`; without a name it is ARM's own."""
         self.throttled_answers += 1
-
-    def passed(self, bucket: str) -> None:
-        """Note an answer that was no 429."""
-        state = self._buckets.get(bucket)
-        if state is not None and state.reopening and self.clock.monotonic() >= state.closed_until:
-            state.reopening = False
+        now = self.clock.monotonic()
+        key = (call[0], call[1], policy.lower()) if policy else (call[0], _arm_kind(call))
+        bucket = self._buckets.get(key) or self._first_seen(key, 0.0)
+        bucket.refused(now, DEFAULT_PAUSE if retry_after is None else retry_after)
+        line = self._lines.setdefault(call, _Line())
+        if bucket not in line.buckets:
+            line.buckets = (*line.buckets, bucket)
 
     def closed_for(self) -> float:
-        """Return the longest pause that is in force, in seconds, for progress lines."""
+        """Return the longest pause that a 429 has put in force, in seconds, for progress lines."""
         now = self.clock.monotonic()
-        return max((state.closed_until - now for state in self._buckets.values()), default=0.0)
+        return max((bucket.closed_until - now for bucket in self._buckets.values()), default=0.0)
+
+    def poll_pause(self, polled: int, planned: float) -> float:
+        """Return how many seconds to wait before polling an operation for the `polled`-th time (from 0).
+
+        The first time, about as long as such operations have taken in this run; never so often that all pollers
+        together use up more than their share of ARM's reads.
+        """
+        if polled == 0 and len(self._durations) >= 5:
+            planned = max(planned, min(statistics.median(self._durations), 60.0))
+        reads = ARM_RATES["reads"] * POLLING_SHARE
+        return max(planned, self._polling / reads)
+
+    def polling(self, change: int, seconds: float | None = None) -> None:
+        """Note that one more (or one less) operation is polled, and how long one that ended had taken."""
+        self._polling += change
+        if seconds is not None:
+            self._durations.append(seconds)
+
+    def _first_seen(self, key: Key, left: float) -> RateBucket:
+        bucket = self._buckets[key] = RateBucket.first_seen(left, self.clock.monotonic(), ARM_RATES.get(key[-1]))
+        return bucket
+
+    def _wait(self, line: _Line) -> float:
+        now = self.clock.monotonic()
+        return max((bucket.wait(now) for bucket in line.buckets), default=0.0)
+
+    def _take(self, line: _Line) -> tuple[RateBucket, ...]:
+        self.requests += 1
+        for bucket in line.buckets:
+            bucket.take()
+        return line.buckets
 
 
-def bucket_of(method: str, path: str) -> str:
-    """Return the name of the bucket that a request draws from: subscription, kind of call and resource type."""
+def call_of(method: str, path: str, region: str) -> Call:
+    """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
     subscription = _SUBSCRIPTION.search(path)
     provider = _TYPE.search(path)
     # Of ".../Microsoft.Compute/restorePointCollections/c/restorePoints/p" the types are every second part.
     parts = provider[1].split("/") if provider else []
-    kind = "/".join([parts[0], *parts[1::2]]).lower() if parts else "resources"
-    verb = {"GET": "read", "HEAD": "read", "DELETE": "delete"}.get(method, "write")
-    return f"{subscription[1].lower() if subscription else '-'} {verb} {kind}"
+    kind = "/".join([parts[0], *parts[1::2]]) if parts else "resources"
+    return (subscription[1].lower() if subscription else "-", region, f"{method} {kind.lower()}")
+
+
+def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:
+    """Return what an answer's headers say is left, by bucket; those of a single resource are left out."""
+    found: list[tuple[Key, float]] = []
+    kind = _arm_kind(call)
+    if (left := _number(headers.get(_ARM_HEADER + kind))) is not None:
+        found.append(((call[0], kind), left))
+    for entry in (headers.get(_COMPUTE_HEADER) or "").split(","):
+        policy, _separator, count = entry.rpartition(";")
+        name = policy.rpartition("/")[2].strip()
+        left = _number(count)
+        if name and left is not None and not counts_one_resource_only(name):
+            found.append(((call[0], call[1], name.lower()), left))
+    return found
 
 
 def counts_one_resource_only(policy: str) -> bool:
     """Tell whether a Compute rate-limit policy counts the calls for one resource and not for a subscription.
 
-    Names seen in recorded traffic and in azure-docs "compute-throttling-limits": the ones of a subscription end in
-    SubscriptionMaximum (or name the subscription), those of one machine or collection don't.
+    Names seen in recorded traffic and in azure-compute-docs, compute-throttling-limits.md: the ones of a subscription
+    name it, those of one machine or collection don't.
     """
     return bool(policy) and "subscription" not in policy.lower()
+
+
+def _arm_kind(call: Call) -> str:
+    return {"GET": "reads", "HEAD": "reads", "DELETE": "deletes"}.get(call[2].partition(" ")[0], "writes")
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None

@@ -132,10 +132,10 @@ class _Work:
 
     async def _try(self, wish: Wish) -> Outcome:
         self.board.put(self.target.host, "reading")
-        machine, collection = await asyncio.gather(
-            read_machine(self.arm, self.target.vm), read_collection(self.arm, self.where)
-        )
-        self.machine = machine
+        self.machine = machine = await read_machine(self.arm, self.target.vm)
+        # Compute counts calls per region, and only the machine tells its own.
+        self.arm = self.arm.at(machine.location)
+        collection = await read_collection(self.arm, self.where)
         if collection is not None:
             check_owner(collection, self.target.vm.path, f"the VM {self.target.vm.name}")
             check_not_deleting(collection)
