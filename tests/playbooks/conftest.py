@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from azure.identity import ClientSecretCredential
 
 from tests.azure_simulator import Simulator
 
@@ -68,6 +69,19 @@ class Controller:
 
     def fleet(self, *vms: Json, **fleet: t.Any) -> None:
         self.simulator.reset({"vms": list(vms), "rules": {"retry_after": 1}, **fleet})
+
+    def token(self) -> str:
+        """Return a token as somebody else would have got it."""
+        credential = ClientSecretCredential(
+            self.simulator.tenant_id,
+            self.simulator.client_id,
+            self.simulator.client_secret,
+            authority=self.simulator.authority_url,
+            disable_instance_discovery=True,
+            connection_verify=self.simulator.ca_file,
+        )
+        with credential:
+            return credential.get_token(f"{self.simulator.arm_url}/.default").token
 
     def play(self, *tasks: Json, hosts: str = "all", arguments: t.Sequence[str] = (), **play: t.Any) -> Run:
         """Run tasks as a play on the whole fleet."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import typing as t
 
 import pytest
@@ -210,6 +212,22 @@ def test_a_managed_identity_signs_in_when_asked_for(controller: Controller) -> N
     controller.environment["AZURE_POD_IDENTITY_AUTHORITY_HOST"] = controller.simulator.arm_url
     run = controller.play(task("snapshot_extension_info", auth_source="msi"))
     assert run.status == 0, run.output
+
+
+def test_the_azure_clis_login_is_used_when_nothing_else_is_given(controller: Controller) -> None:
+    controller.fleet({"name": "db1", **READY})
+    for name in ("AZURE_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT"):
+        del controller.environment[name]
+    # The real azure-identity calls a program of this name and reads what it prints.
+    program = controller.folder / "bin" / "az"
+    program.parent.mkdir()
+    answer = {"accessToken": controller.token(), "expires_on": 4102444800, "tokenType": "Bearer"}
+    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
+    program.chmod(0o700)
+    controller.environment["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+    run = controller.play(task("snapshot_extension_info"))
+    assert run.status == 0, run.output
+    assert answer["accessToken"] not in run.output
 
 
 def examples(module: str) -> list[dict[str, t.Any]]:
