@@ -34,9 +34,17 @@ class Extension:
 
     @property
     def takes_snapshots(self) -> bool:
-        return self.publisher.lower() == SNAPSHOT_PUBLISHER.lower() and self.type.lower() in (
-            kind.lower() for kind in SNAPSHOT_TYPES.values()
-        )
+        return self.publisher.lower() == SNAPSHOT_PUBLISHER.lower() and self._of_snapshot_type
+
+    @property
+    def looks_like_it(self) -> bool:
+        """Whether it is called like the snapshot extension and comes from somebody else."""
+        alike = self._of_snapshot_type or self.name.lower() in (kind.lower() for kind in SNAPSHOT_TYPES.values())
+        return alike and not self.takes_snapshots
+
+    @property
+    def _of_snapshot_type(self) -> bool:
+        return self.type.lower() in (kind.lower() for kind in SNAPSHOT_TYPES.values())
 
     @property
     def provisioned(self) -> bool:
@@ -56,6 +64,17 @@ class Disk:
     kind: str
     ephemeral: bool
     write_accelerator: bool
+    caching: str = ""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """An extension's handler as the guest agent reports it; `type` is "publisher.type"."""
+
+    type: str
+    version: str
+    ready: bool
+    message: str
 
 
 @dataclass(frozen=True)
@@ -72,6 +91,19 @@ class Machine:
     agent_message: str
     extensions: tuple[Extension, ...]
     disks: tuple[Disk, ...]
+    size: str = ""
+    security_type: str = ""
+    scale_set: str = ""
+    os_name: str = ""
+    os_version: str = ""
+    reboot_pending: bool = False
+    # None while the agent reports no handlers at all.
+    handlers: tuple[Handler, ...] | None = None
+
+    @property
+    def snapshot_handler(self) -> Handler | None:
+        wanted = [f"{SNAPSHOT_PUBLISHER}.{kind}".lower() for kind in SNAPSHOT_TYPES.values()]
+        return next((handler for handler in self.handlers or () if handler.type.lower() in wanted), None)
 
     @property
     def snapshot_extension(self) -> Extension | None:
@@ -109,6 +141,15 @@ def machine_from_json(vm: VmId, body: Json) -> Machine:
             if "/extensions" in str(item.get("type") or item.get("id") or "").lower()
         ),
         disks=tuple(_disk(disk) for disk in (os_disk, *children(storage, "dataDisks")) if disk),
+        size=text(child(properties, "hardwareProfile"), "vmSize"),
+        security_type=text(child(properties, "securityProfile"), "securityType"),
+        scale_set=text(child(properties, "virtualMachineScaleSet"), "id"),
+        os_name=text(view, "osName"),
+        os_version=text(view, "osVersion"),
+        reboot_pending=child(child(view, "patchStatus"), "availablePatchSummary").get("rebootPending") is True,
+        handlers=tuple(_handler(item) for item in children(agent, "extensionHandlers"))
+        if "extensionHandlers" in agent
+        else None,
     )
 
 
@@ -136,6 +177,17 @@ def _disk(disk: Json) -> Disk:
         kind=text(managed, "storageAccountType"),
         ephemeral=text(child(disk, "diffDiskSettings"), "option").lower() == "local",
         write_accelerator=disk.get("writeAcceleratorEnabled") is True,
+        caching=text(disk, "caching"),
+    )
+
+
+def _handler(item: Json) -> Handler:
+    status = child(item, "status")
+    return Handler(
+        type=text(item, "type"),
+        version=text(item, "typeHandlerVersion"),
+        ready=text(status, "displayStatus").lower() == "ready",
+        message=text(status, "message"),
     )
 
 
