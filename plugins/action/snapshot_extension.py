@@ -1,19 +1,23 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The snapshot extension of one machine: present and healthy, or removed as a stated repair."""
+"""The snapshot extension of one machine: present and healthy, repaired, or removed."""
 
 from __future__ import annotations
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._extension import ensure_absent, ensure_present
+from ..plugin_utils._extension import ensure_absent, ensure_present, ensure_put
 from ..plugin_utils._fleet import Target
+from ..plugin_utils._guard import LOCK_NAME, POLICY_NAME, Guard
 from ..plugin_utils._json import Json
+from ..plugin_utils._repair import repair
 from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
 
 # The wish without what makes no sense here: the extension comes with an application-consistent point only.
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name not in ("consistency", "minimum_consistency")}
+# Getting the extension back is worth one of the three points that Azure allows per hour.
+_MIN_INTERVAL = "20m"
 
 
 class ActionModule(AzureAction):
@@ -22,14 +26,34 @@ class ActionModule(AzureAction):
         **VM_SPEC,
         **_POINT_SPEC,
         **SCHEDULE_SPEC,
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "min_interval": {"type": "str", "default": _MIN_INTERVAL},
+        "state": {"type": "str", "choices": ["present", "repaired", "absent"], "default": "present"},
+        "install_by": {"type": "str", "choices": ["restore_point", "extension_resource"], "default": "restore_point"},
+        "handler_version": {"type": "str", "default": "1.0"},
+        "lock_name": {"type": "str", "default": LOCK_NAME},
+        "policy_guard": {"type": "bool", "default": False},
+        "policy_name": {"type": "str", "default": POLICY_NAME},
+        "policy_scope": {"type": "str", "choices": ["resource_group", "subscription"], "default": "resource_group"},
         "reason": {"type": "str"},
     }
-    RULES = {"required_if": [("state", "absent", ("reason",))]}
+    RULES = {"required_if": [("state", "absent", ("reason",)), ("state", "repaired", ("reason",))]}
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
         vm = self.vm_id(params)
         if params["state"] == "absent":
             return await ensure_absent(arm, vm, params["reason"], check=check)
         wish = read_wish({**params, "consistency": "ApplicationConsistent"})
-        return await ensure_present(arm, Target(self.host, vm), wish, check=check)
+        target = Target(self.host, vm)
+        if params["state"] == "repaired":
+            guard = Guard(
+                policy=params["policy_guard"],
+                lock_name=params["lock_name"],
+                policy_name=params["policy_name"],
+                subscription_wide=params["policy_scope"] == "subscription",
+                collection_group=params.get("collection_resource_group") or "",
+            )
+            return await repair(arm, target, wish, guard, params["reason"], check=check)
+        if params["install_by"] == "extension_resource":
+            until = arm.until(arm.clock.monotonic() + wish.timeout.total_seconds())
+            return await ensure_put(until, target, params["handler_version"], check=check)
+        return await ensure_present(arm, target, wish, check=check)

@@ -17,14 +17,55 @@ description:
 options:
   state:
     description:
-      - V(present) sees that the extension is there and healthy.
+      - V(present) sees that the extension is there and healthy. It waits for one that Azure is working on, and fails
+        with a sentence of its own for one that has failed.
+      - V(repaired) does Azure's documented repair. It removes the extension and has Azure install it anew by a restore
+        point. The guard (O(lock_name), and with O(policy_guard) O(policy_name)) is lifted before and always put back
+        after, also when the repair fails. Nothing is removed when Azure could not install it again, because the
+        machine is stopped, another extension has failed, or the last point is too young.
       - V(absent) removes it, as Azure's documented repair does. Until Azure has installed it again, restore points are
         not application-consistent.
     type: str
-    choices: [present, absent]
+    choices: [present, repaired, absent]
     default: present
+  install_by:
+    description:
+      - V(restore_point) has Azure install a missing extension, by an application-consistent restore point.
+      - V(extension_resource) installs it like any other extension. This is not advised, because its settings (task id,
+        signed blob addresses) come from the service only. Without them the handler ends as failed, and a failed
+        extension blocks every restore point of the machine until O(state=repaired).
+    type: str
+    choices: [restore_point, extension_resource]
+    default: restore_point
+  handler_version:
+    description: Version to ask for with O(install_by=extension_resource), as major and minor.
+    type: str
+    default: "1.0"
+  min_interval:
+    description:
+      - Least time since the last point before the one that installs the extension. The default is that of Azure's
+        overview page, three points per hour.
+    type: str
+    default: 20m
+  lock_name:
+    description: Name of the guard's lock that O(state=repaired) lifts and puts back.
+    type: str
+    default: appconsistent-guard
+  policy_guard:
+    description: Whether O(state=repaired) also exempts the machine from the guard's policy meanwhile.
+    type: bool
+    default: false
+  policy_name:
+    description: Name of the guard's policy.
+    type: str
+    default: appconsistent-guard
+  policy_scope:
+    description: Where the guard's policy is assigned.
+    type: str
+    choices: [resource_group, subscription]
+    default: resource_group
   reason:
-    description: Why the extension is removed. Required with O(state=absent).
+    description: Why the extension is removed. Required with O(state=absent) and O(state=repaired).
     type: str
 attributes:
   action_group:
@@ -54,10 +95,11 @@ EXAMPLES = r"""
 - name: The snapshot extension is there and healthy
   appconsistent.azure.snapshot_extension:
 
-- name: Remove a broken one, so that Azure installs it anew
+- name: Repair a broken one, its guard is lifted meanwhile and put back
   appconsistent.azure.snapshot_extension:
-    state: absent
+    state: repaired
     reason: its provisioning failed twice
+    min_interval: 0s
 """
 
 RETURN = r"""
@@ -93,6 +135,14 @@ snapshot_extension:
     message:
       description: What its handler last said.
       type: str
+    state:
+      description:
+        - V(missing), V(updating), V(failed), V(disabled) (there for Azure, but not for the agent in the guest),
+          V(healthy), or V(unknown) while the agent says nothing.
+      type: str
+    handler:
+      description: The handler as the guest agent reports it, with C(version), C(ready) and C(message).
+      type: dict
     vm:
       description: The machine, with power state, region, operating system and what its guest agent says.
       type: dict
@@ -101,21 +151,30 @@ snapshot_extension:
       type: list
       elements: dict
     findings:
-      description: What stands in the way of an application-consistent point, each with code, message and remedy.
+      description: What stands in the way of an application-consistent point, each with code, severity, message, remedy and docs.
       type: list
       elements: dict
 installed_by:
-  description: V(restore point) when this task had Azure install it, else empty.
-  returned: when O(state=present)
+  description: V(restore point) or V(extension resource) when this task had it installed, else empty.
+  returned: when O(state=present) or O(state=repaired)
   type: str
 restore_point:
   description: The restore point that installed it, empty when none was made.
-  returned: when O(state=present)
+  returned: when O(state=present) or O(state=repaired)
   type: dict
 reason:
   description: The stated reason.
-  returned: when O(state=absent) and something was removed
+  returned: when something was removed
   type: str
+guard:
+  description: Whether the extension was guarded (C(was_guarded)) and whether the guard is back (C(restored)).
+  returned: when O(state=repaired)
+  type: dict
+steps:
+  description: What the repair did, in order.
+  returned: when O(state=repaired)
+  type: list
+  elements: str
 failure:
   description: What went wrong, with C(kind), C(code), C(message), C(status) and C(advice).
   returned: on failure

@@ -8,26 +8,34 @@ module: snapshot_extension_guard
 short_description: Guard the snapshot extension of an Azure virtual machine against deletion
 version_added: 0.1.0
 description:
-  - Puts a C(CanNotDelete) lock on the snapshot extension itself, so that nobody deletes it by mistake. Azure refuses
-    the deletion with C(ScopeLocked) then; updates of the extension go on.
-  - The lock stands at the extension's own scope. A lock on the group that holds the restore point collections would
-    keep old points from being removed.
-  - As long as the lock is there, the extension cannot be removed for a repair either, and the machine may not be
-    deleted; remove the guard first.
+  - Keeps the snapshot extension from being deleted by mistake, with a lock at the extension itself, with an Azure Policy
+    of the effect C(denyAction), or with both. Azure answers a deletion with C(ScopeLocked) or
+    C(RequestDisallowedByPolicy) then; updates of the extension go on.
+  - Never locks a group. A lock that covers the restore point collections keeps old points from being removed, and at
+    500 Azure makes no new ones; those that are there are reported as findings.
+  - O(state=lifted) is the break-glass. It takes a reason and ends by itself, a policy's exemption in Azure, a lock with
+    the next run of O(state=present) after the end. Runs before the end leave the guard lifted.
 options:
   state:
-    description: Whether the extension is guarded. V(absent) removes only the lock named O(lock_name).
+    description:
+      - V(present) guards the extension, and restores what was removed.
+      - V(lifted) takes the guard away for O(lift_for).
+      - V(absent) takes away the lock named O(lock_name) if it is ours, and with O(method=policy) or O(method=both) the
+        policy's assignment, for all machines of O(policy_scope).
     type: str
-    choices: [present, absent]
+    choices: [present, lifted, absent]
     default: present
-  lock_name:
-    description: Name of the lock. A lock of another name that forbids deletion is accepted as it is.
+  reason:
+    description: Why the guard is lifted. Required with O(state=lifted).
     type: str
-    default: appconsistent-guard
-  notes:
-    description: Note that is kept with the lock, up to 512 characters.
+  lift_for:
+    description: How long the guard stays lifted, such as V(2h), up to V(7d).
     type: str
-    default: "Keeps the snapshot extension from being deleted: application-consistent restore points need it."
+    default: 1h
+  end_lift:
+    description: Whether O(state=present) ends a break-glass that is still going on.
+    type: bool
+    default: false
 attributes:
   action_group:
     support: full
@@ -40,11 +48,14 @@ attributes:
 extends_documentation_fragment:
   - appconsistent.azure.azure
   - appconsistent.azure.azure.vm
+  - appconsistent.azure.guard
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group
 seealso:
   - module: appconsistent.azure.snapshot_extension
+  - module: appconsistent.azure.snapshot_extension_guard_info
+  - module: appconsistent.azure.snapshot_extension_guards
 author:
   - The appconsistent.azure authors (@appconsistent)
 """
@@ -53,8 +64,25 @@ EXAMPLES = r"""
 - name: Nobody deletes the snapshot extension by mistake
   appconsistent.azure.snapshot_extension_guard:
 
-- name: Take the guard away for a repair
+- name: One policy for all machines of the resource group, too
   appconsistent.azure.snapshot_extension_guard:
+    method: both
+
+- name: Lift the guard for a change
+  appconsistent.azure.snapshot_extension_guard:
+    method: both
+    state: lifted
+    reason: change 4711, the vendor replaces the agent
+    lift_for: 2h
+
+- name: The change is over
+  appconsistent.azure.snapshot_extension_guard:
+    method: both
+    end_lift: true
+
+- name: Do without the guard
+  appconsistent.azure.snapshot_extension_guard:
+    method: both
     state: absent
 """
 
@@ -65,7 +93,7 @@ snapshot_extension_guard:
   type: dict
   contains:
     guarded:
-      description: Whether a lock keeps the extension from being deleted.
+      description: Whether Azure refuses to delete the extension. A new policy needs minutes until it does.
       type: bool
     extension_id:
       description: Resource ID of the guarded extension.
@@ -73,6 +101,16 @@ snapshot_extension_guard:
     lock:
       description: The lock, with C(id), C(name), C(level) and C(notes).
       type: dict
+    policy:
+      description: The policy, with C(name), C(scope), C(assigned) and C(exempt). Empty with O(method=lock).
+      type: dict
+    lifted:
+      description: C(until) and C(reason) of a break-glass that is going on, else empty.
+      type: dict
+    findings:
+      description: Locks of others that hinder restore points, each with code, severity, message, remedy and docs.
+      type: list
+      elements: dict
 failure:
   description: What went wrong, with C(kind), C(code), C(message), C(status) and C(advice).
   returned: on failure

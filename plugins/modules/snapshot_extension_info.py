@@ -74,6 +74,14 @@ snapshot_extension:
     message:
       description: What its handler last said.
       type: str
+    state:
+      description:
+        - V(missing), V(updating), V(failed), V(disabled) (there for Azure, but not for the agent in the guest),
+          V(healthy), or V(unknown) while the agent says nothing.
+      type: str
+    handler:
+      description: The handler as the guest agent reports it, with C(version), C(ready) and C(message).
+      type: dict
     vm:
       description: The machine, with power state, region, operating system and what its guest agent says.
       type: dict
@@ -82,7 +90,7 @@ snapshot_extension:
       type: list
       elements: dict
     findings:
-      description: What stands in the way of an application-consistent point, each with code, message and remedy.
+      description: What stands in the way of an application-consistent point, each with code, severity, message, remedy and docs.
       type: list
       elements: dict
 """

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from ._arm import Arm, poll_pauses
-from ._errors import AppConsistentError, NotFound
+from ._errors import AppConsistentError, InvalidInput, NotFound
 from ._fleet import Target, take
 from ._json import Json
 from ._machine import COMPUTE_API, SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES, Extension, Machine, read_machine
@@ -17,9 +20,25 @@ from ._verdict import Outcome, Verdict
 from ._wish import Wish
 
 
+def state_of(machine: Machine) -> str:
+    """Return missing, updating, failed, disabled (inside the guest), or healthy."""
+    extension = machine.snapshot_extension
+    if extension is None:
+        return "missing"
+    if extension.in_transition:
+        return "updating"
+    if not extension.provisioned:
+        return "failed"
+    handler = machine.snapshot_handler
+    if machine.agent_ready and machine.handlers is not None and (handler is None or not handler.ready):
+        return "disabled"
+    return "healthy" if machine.agent_ready else "unknown"
+
+
 def describe_extension(machine: Machine) -> Json:
     """Return the snapshot extension of a machine as modules return it, and what stands in its way."""
     extension = machine.snapshot_extension
+    handler = machine.snapshot_handler
     return {
         "installed": extension is not None,
         "healthy": extension is not None and extension.provisioned and machine.agent_ready,
@@ -30,6 +49,8 @@ def describe_extension(machine: Machine) -> Json:
         "version": extension.version if extension else "",
         "provisioning_state": extension.state if extension else "",
         "message": extension.message if extension else "",
+        "state": state_of(machine),
+        "handler": {"version": handler.version, "ready": handler.ready, "message": handler.message} if handler else {},
         "vm": {
             "id": machine.id.path,
             "os": machine.os,
@@ -65,28 +86,76 @@ async def ensure_present(arm: Arm, target: Target, wish: Wish, *, check: bool) -
     its settings come from the service, and without them its handler fails.
     """
     arm = arm.until(arm.clock.monotonic() + wish.timeout.total_seconds())
-    machine = await _settled(arm, target, await read_machine(arm, target.vm), check=check)
+    machine = await settled(arm, target, await read_machine(arm, target.vm), check=check)
     before = describe_extension(machine)
     if machine.snapshot_extension is not None:
-        _raise_for_blockers(machine, target)
+        raise_for_blockers(machine, target)
         return _present_result(before, before, None)
-    outcome = await take(arm, target, wish, check=check)
+    outcome = await provision(arm, target, wish, check=check)
     if outcome.verdict is Verdict.PLANNED:
         return _present_result(before, {**before, "installed": True, "healthy": True}, outcome)
-    if outcome.verdict in (Verdict.REFUSED, Verdict.FAILED, Verdict.RUNNING):
-        raise AppConsistentError(
-            f"Could not get the snapshot extension installed on the VM {target.vm.name}: {outcome.cause}",
-            advice=outcome.advice,
-        )
-    machine = await _settled(arm, target, await read_machine(arm, target.vm), check=check)
+    machine = await settled(arm, target, await read_machine(arm, target.vm), check=check)
     if machine.snapshot_extension is None:
         raise AppConsistentError(
             f"Could not get the snapshot extension installed on the VM {target.vm.name}: the restore point was "
             f"{outcome.verdict.value}, but Azure lists no such extension",
             advice="Wait a few minutes and run this again; if it stays so, look at the VM's activity log.",
         )
-    _raise_for_blockers(machine, target)
+    raise_for_blockers(machine, target)
     return _present_result(before, describe_extension(machine), outcome)
+
+
+async def provision(arm: Arm, target: Target, wish: Wish, *, check: bool) -> Outcome:
+    """Have Azure install the extension, by a restore point that is made however fresh the last one is.
+
+    The last point may be older than the removal, so freshness says nothing here. The distance to it still counts.
+    """
+    outcome = await take(arm, target, replace(wish, key="", max_age=timedelta(0)), check=check)
+    if outcome.verdict in (Verdict.REFUSED, Verdict.FAILED, Verdict.RUNNING):
+        raise AppConsistentError(
+            f"Could not get the snapshot extension installed on the VM {target.vm.name}: {outcome.cause}",
+            advice=outcome.advice,
+        )
+    return outcome
+
+
+async def ensure_put(arm: Arm, target: Target, version: str, *, check: bool) -> Json:
+    """Install the extension as a resource, without the settings that only the service has. Not advised."""
+    machine = await settled(arm, target, await read_machine(arm, target.vm), check=check)
+    before = describe_extension(machine)
+    if machine.snapshot_extension is not None:
+        raise_for_blockers(machine, target)
+        return {**_present_result(before, before, None), "installed_by": ""}
+    kind = SNAPSHOT_TYPES.get(machine.os)
+    if kind is None:
+        raise InvalidInput(f"Azure names no operating system of the VM {target.vm.name}, so no extension fits it")
+    if check:
+        after = {**before, "installed": True}
+        return {**_present_result(before, after, None), "changed": True, "installed_by": "extension resource"}
+    doing = f"install the extension {kind} on the VM {target.vm.name}"
+    body = {
+        "location": machine.location,
+        "properties": {
+            "publisher": SNAPSHOT_PUBLISHER,
+            "type": kind,
+            "typeHandlerVersion": version,
+            "autoUpgradeMinorVersion": True,
+        },
+    }
+    answer = await arm.request("PUT", f"{target.vm.path}/extensions/{kind}", COMPUTE_API, doing=doing, body=body)
+    await arm.finish(answer, doing=doing)
+    machine = await settled(arm, target, await read_machine(arm, target.vm), check=check)
+    extension = machine.snapshot_extension
+    if extension is None or not extension.provisioned:
+        said = f": {extension.message.rstrip('. ')}" if extension and extension.message else ""
+        raise AppConsistentError(
+            f"The extension {kind} of the VM {target.vm.name} is {extension.state if extension else 'gone'} after its "
+            f"installation by hand{said}. Its settings come from the service only, and as it is now it blocks restore "
+            "points",
+            advice="Run snapshot_extension with state=repaired and a reason, which has Azure install it.",
+        )
+    after = describe_extension(machine)
+    return {**_present_result(before, after, None), "changed": True, "installed_by": "extension resource"}
 
 
 async def ensure_absent(arm: Arm, vm: VmId, reason: str, *, check: bool) -> Json:
@@ -107,7 +176,7 @@ async def ensure_absent(arm: Arm, vm: VmId, reason: str, *, check: bool) -> Json
     }
 
 
-async def _settled(arm: Arm, target: Target, machine: Machine, *, check: bool) -> Machine:
+async def settled(arm: Arm, target: Target, machine: Machine, *, check: bool) -> Machine:
     """Wait until Azure works on no extension of the machine any more; check mode looks and does not wait."""
     for pause in poll_pauses():
         names = in_transition(machine)
@@ -118,7 +187,7 @@ async def _settled(arm: Arm, target: Target, machine: Machine, *, check: bool) -
     return machine
 
 
-def _raise_for_blockers(machine: Machine, target: Target) -> None:
+def raise_for_blockers(machine: Machine, target: Target) -> None:
     blockers = [finding for finding in findings(machine, Consistency.ApplicationConsistent) if finding.blocks]
     if blockers:
         raise AppConsistentError(

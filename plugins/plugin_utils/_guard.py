@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The guard of the snapshot extension: a management lock at the extension's own scope.
+"""The guard of the snapshot extension: a management lock at the extension's own scope, a denyAction policy, or both.
 
 A lock on the machine or its group would do too, but it is inherited by whatever lies below; one that covers the
 restore point collections keeps old points from being deleted until the limit of 500 is reached.
@@ -9,132 +9,320 @@ restore point collections keeps old points from being deleted until the limit of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import typing as t
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from ._arm import Arm
 from ._errors import Conflict, InvalidInput, NotFound
-from ._json import Json, child, text
-from ._machine import Extension, read_machine
-from ._resource_ids import VmId
+from ._finding import Finding
+from ._guard_lift import Lift, read_lift, remove_lift, write_lift
+from ._json import Json
+from ._locks import CAN_NOT_DELETE, LONGEST_NOTE, Lock, lock_path, locks_at, remove_lock, set_lock
+from ._machine import Extension, Machine, read_machine
+from ._policy import (
+    Exemption,
+    assignment_path,
+    end_exemption,
+    ensure_assigned,
+    ensure_unassigned,
+    exempt,
+    read_assignment,
+    read_exemption,
+)
+from ._resource_ids import VmId, group_path
+from ._restore_points import CollectionId, default_collection
 
-LOCKS_API = "2020-05-01"
 LOCK_NAME = "appconsistent-guard"
-LEVEL = "CanNotDelete"
-# Longest note that Azure keeps with a lock (azure-mgmt-resource-locks 1.0.0, ManagementLockObject).
-LONGEST_NOTE = 512
-NOTE = "Keeps the snapshot extension from being deleted: application-consistent restore points need it."
+POLICY_NAME = "appconsistent-guard"
+# Our locks are told from others of the same name by this word in their note.
+MARK = "appconsistent.azure"
+NOTE = f"Keeps the snapshot extension from being deleted: application-consistent restore points need it ({MARK})."
 
 
 @dataclass(frozen=True)
-class Lock:
-    """A management lock."""
+class Guard:
+    """What the guard of a machine is to be."""
 
-    id: str
-    name: str
-    level: str
-    notes: str
+    lock: bool = True
+    policy: bool = False
+    lock_name: str = LOCK_NAME
+    policy_name: str = POLICY_NAME
+    subscription_wide: bool = False
+    notes: str = NOTE
+    collection_group: str = ""
 
-    def describe(self) -> Json:
-        return {"id": self.id, "name": self.name, "level": self.level, "notes": self.notes}
+    @property
+    def note(self) -> str:
+        return self.notes if MARK in self.notes else f"{self.notes} ({MARK})"
 
+    def policy_scope(self, vm: VmId) -> str:
+        return f"/subscriptions/{vm.subscription}" if self.subscription_wide else group_path(vm.subscription, vm.group)
 
-async def locks_at(arm: Arm, scope: str, subject: str) -> list[Lock]:
-    """Return the locks that are set at `scope` itself, not those it inherits."""
-    items = await arm.pages(
-        f"{scope}/providers/Microsoft.Authorization/locks",
-        LOCKS_API,
-        doing=f"read the locks of {subject}",
-        query={"$filter": "atScope()"},
-    )
-    return [_lock(item) for item in items]
-
-
-async def set_lock(arm: Arm, scope: str, name: str, notes: str, subject: str) -> Lock:
-    """Set the guard's lock at `scope`, or renew it."""
-    answer = await arm.request(
-        "PUT",
-        _path(scope, name),
-        LOCKS_API,
-        doing=f"lock {subject} against deletion",
-        body={"properties": {"level": LEVEL, "notes": notes}},
-    )
-    return _lock(answer.body)
+    def collection(self, vm: VmId) -> CollectionId:
+        return default_collection(vm, self.collection_group)
 
 
-async def remove_lock(arm: Arm, scope: str, name: str, subject: str) -> None:
-    """Take the guard's lock away; one that is gone already is as good."""
-    try:
-        await arm.request("DELETE", _path(scope, name), LOCKS_API, doing=f"remove the lock {name} of {subject}")
-    except NotFound:
-        return
+@dataclass(frozen=True)
+class State:
+    """How a machine's extension is guarded now."""
+
+    machine: Machine
+    extension: Extension
+    locks: tuple[Lock, ...]
+    exemption: Exemption | None = None
+    assigned: bool = False
+    lift: Lift | None = None
+
+    @property
+    def own_locks(self) -> tuple[Lock, ...]:
+        """Locks at the extension itself."""
+        return tuple(lock for lock in self.locks if lock.scope == self.extension.id.lower())
+
+    def named(self, name: str) -> Lock | None:
+        return next((lock for lock in self.own_locks if lock.name.lower() == name.lower()), None)
+
+    def exempt_at(self, now: datetime) -> bool:
+        return self.exemption is not None and (self.exemption.until is None or now < self.exemption.until)
 
 
-async def ensure_guarded(arm: Arm, vm: VmId, name: str, notes: str, *, check: bool) -> Json:
-    """See that the snapshot extension of a machine is locked against deletion."""
-    if len(notes) > LONGEST_NOTE:
-        raise InvalidInput(f"The option notes has {len(notes)} characters", advice=f"Azure keeps {LONGEST_NOTE}.")
-    extension = (await read_machine(arm, vm)).snapshot_extension
+def check_guard(guard: Guard) -> None:
+    """Raise InvalidInput for options that Azure would refuse."""
+    if len(guard.note) > LONGEST_NOTE:
+        raise InvalidInput(f"The option notes has {len(guard.note)} characters", advice=f"Azure keeps {LONGEST_NOTE}.")
+
+
+async def read_state(arm: Arm, vm: VmId, guard: Guard, *, machine: Machine | None = None) -> State:
+    """Read how the extension is guarded; raise InvalidInput when there is none. One request, two for a policy."""
+    machine = machine or await read_machine(arm, vm)
+    extension = machine.snapshot_extension
     if extension is None:
-        raise InvalidInput(
-            f"The VM {vm.name} has no snapshot extension to guard",
-            advice="Have it installed first, with snapshot_extension state=present.",
-        )
-    subject = f"the extension {extension.name} of the VM {vm.name}"
-    locks = await locks_at(arm, extension.id, subject)
-    ours = next((lock for lock in locks if lock.name.lower() == name.lower()), None)
-    if ours is not None and ours.level != LEVEL:
+        raise _no_extension(machine)
+    locks = await locks_at(arm, extension.id, _subject(machine, extension))
+    state = State(machine, extension, tuple(locks))
+    if guard.policy:
+        assigned = await read_assignment(arm, guard.policy_scope(vm), guard.policy_name)
+        exemption = await read_exemption(arm, vm.path, guard.policy_name) if assigned else None
+        state = replace(state, assigned=assigned is not None and assigned.enforced, exemption=exemption)
+    # The note matters only where the guard is off: it tells whether that is meant so.
+    if not state.own_locks or state.exemption is not None:
+        state = replace(state, lift=await read_lift(arm, guard.collection(vm)))
+    return state
+
+
+async def ensure_guarded(
+    arm: Arm, vm: VmId, guard: Guard, *, check: bool, end_lift: bool = False, machine: Machine | None = None
+) -> Json:
+    """See that the snapshot extension of a machine is guarded, unless it is lifted on purpose for now."""
+    check_guard(guard)
+    state = await read_state(arm, vm, guard, machine=machine)
+    subject = _subject(state.machine, state.extension)
+    now = arm.clock.utc_now()
+    held = state.named(guard.lock_name)
+    if guard.lock and held is not None and held.level.lower() != CAN_NOT_DELETE.lower():
         raise Conflict(
             f"guard {subject}",
             code="ForeignLock",
-            message=f"a lock {name} of level {ours.level} is there already",
+            message=f"a lock {held.name} of level {held.level} is there already",
             advice="Remove that lock or choose another lock_name.",
         )
-    guards = [lock for lock in locks if lock.level == LEVEL]
-    if ours is None and guards:
-        return _result(extension, guards[0], guards, changed=False)
-    if ours is not None and ours.notes == notes:
-        return _result(extension, ours, guards, changed=False)
-    if check:
-        lock = Lock(_path(extension.id, name), name, LEVEL, notes)
-    else:
-        lock = await set_lock(arm, extension.id, name, notes, subject)
-    return _result(extension, lock, guards, changed=True)
+    if state.lift is not None and state.lift.holds(now) and not end_lift:
+        return _result(state, guard, state, changed=False, now=now)
+    after, changed = state, False
+    if guard.policy:
+        assigned_anew, _assignment = await ensure_assigned(
+            arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check
+        )
+        changed = assigned_anew
+        after = replace(after, assigned=True)
+        if state.exemption is not None and not (state.exempt_at(now) and not end_lift and state.lift is None):
+            if not check:
+                await end_exemption(arm, vm.path, guard.policy_name)
+            after = replace(after, exemption=None)
+            changed = True
+    if guard.lock and (not state.own_locks or (held is not None and MARK in held.notes and held.notes != guard.note)):
+        lock = Lock(lock_path(state.extension.id, guard.lock_name), guard.lock_name, CAN_NOT_DELETE, guard.note)
+        if not check:
+            lock = await _locked(arm, state.extension, guard, subject)
+        after = replace(after, locks=(*(other for other in after.locks if other is not held), lock))
+        changed = True
+    if state.lift is not None:
+        if not check:
+            await remove_lift(arm, guard.collection(vm))
+        after = replace(after, lift=None)
+    return _result(state, guard, after, changed=changed, now=now)
 
 
-async def ensure_unguarded(arm: Arm, vm: VmId, name: str, *, check: bool) -> Json:
-    """Take our own lock away from the snapshot extension; those of others stay."""
-    extension = (await read_machine(arm, vm)).snapshot_extension
-    if extension is None:
-        return _result(None, None, [], changed=False)
-    subject = f"the extension {extension.name} of the VM {vm.name}"
-    locks = await locks_at(arm, extension.id, subject)
-    ours = [lock for lock in locks if lock.name.lower() == name.lower()]
-    if ours and not check:
-        await remove_lock(arm, extension.id, name, subject)
-    left = next((lock for lock in locks if lock not in ours and lock.level == LEVEL), None)
-    return _result(extension, left, ours, changed=bool(ours))
+async def ensure_unguarded(arm: Arm, vm: VmId, guard: Guard, *, check: bool) -> Json:
+    """Take our own guard away; locks of others stay."""
+    machine = await read_machine(arm, vm)
+    changed = False
+    if guard.policy:
+        changed = await ensure_unassigned(arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check)
+    if machine.snapshot_extension is None:
+        return {"changed": changed, "snapshot_extension_guard": _nothing(), "diff": {"before": "", "after": ""}}
+    state = await read_state(arm, vm, replace(guard, policy=False), machine=machine)
+    held = state.named(guard.lock_name)
+    after = state
+    if guard.lock and held is not None:
+        _check_ours(held, state)
+        if not check:
+            await remove_lock(arm, state.extension.id, held.name, _subject(machine, state.extension))
+        after = replace(state, locks=tuple(lock for lock in state.locks if lock is not held))
+        changed = True
+    return _result(state, guard, after, changed=changed, now=arm.clock.utc_now())
 
 
-def _result(extension: Extension | None, lock: Lock | None, before: list[Lock], *, changed: bool) -> Json:
+async def ensure_lifted(
+    arm: Arm, vm: VmId, guard: Guard, reason: str, span: timedelta, *, check: bool, machine: Machine | None = None
+) -> Json:
+    """Lift the guard for a while: the note first, so that nobody puts it back meanwhile, then the guard itself."""
+    state = await read_state(arm, vm, guard, machine=machine)
+    now = arm.clock.utc_now()
+    held = state.named(guard.lock_name) if guard.lock else None
+    if held is not None:
+        _check_ours(held, state)
+    if state.lift is not None and state.lift.holds(now) and held is None and (not state.assigned or state.exemption):
+        return _result(state, guard, state, changed=False, now=now)
+    lift = Lift((now + span).replace(microsecond=0), reason, held.name if held else "")
+    exemption = Exemption(guard.policy_name, lift.until, reason) if state.assigned else state.exemption
+    if not check:
+        await write_lift(arm, guard.collection(vm), lift, location=state.machine.location, vm_id=vm.path)
+        if held is not None:
+            await remove_lock(arm, state.extension.id, held.name, _subject(state.machine, state.extension))
+        if state.assigned:
+            assignment = assignment_path(guard.policy_scope(vm), guard.policy_name)
+            await exempt(arm, vm.path, guard.policy_name, assignment, lift.until, reason)
+    after = replace(
+        state, lift=lift, exemption=exemption, locks=tuple(lock for lock in state.locks if lock is not held)
+    )
+    return _result(state, guard, after, changed=True, now=now)
+
+
+async def _locked(arm: Arm, extension: Extension, guard: Guard, subject: str) -> Lock:
+    try:
+        return await set_lock(arm, extension.id, guard.lock_name, guard.note, subject)
+    except NotFound as error:
+        raise NotFound(
+            f"lock {subject} against deletion",
+            code=error.code,
+            message="the extension was removed between reading and locking it",
+            status=error.status,
+            advice="Have it installed with snapshot_extension, then guard it again.",
+        ) from error
+
+
+def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_id: str) -> list[Finding]:
+    """Return what the locks that hold for a machine's extension or collection do to restore points."""
+    found = []
+    for lock in locks:
+        where = lock.scope.rpartition("/")[2]
+        if lock.covers(collection.path) and lock.forbids_writing:
+            found.append(
+                Finding(
+                    "lock_forbids_restore_points",
+                    True,
+                    f"The ReadOnly lock {lock.name} on {where} covers the restore point collection {collection.name}, "
+                    "so no point can be made or removed",
+                    f"Remove the lock {lock.name}, or name a group without one with collection_resource_group.",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+        elif lock.covers(collection.path) and lock.forbids_deletion:
+            found.append(
+                Finding(
+                    "lock_covers_restore_points",
+                    False,
+                    f"The lock {lock.name} on {where} covers the restore point collection {collection.name}: old "
+                    "points cannot be removed, and at 500 Azure makes no new ones",
+                    f"Remove the lock {lock.name} and guard the extension itself, or keep the points in a group "
+                    "without a lock (collection_resource_group).",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+        elif lock.covers(extension_id) and lock.forbids_writing:
+            found.append(
+                Finding(
+                    "lock_forbids_extension",
+                    False,
+                    f"The ReadOnly lock {lock.name} on {where} covers the VM, so Azure cannot install or update its "
+                    "extensions",
+                    f"Remove the lock {lock.name} or make it a CanNotDelete lock.",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+    return found
+
+
+def _check_ours(lock: Lock, state: State) -> None:
+    if MARK not in lock.notes:
+        raise Conflict(
+            f"remove the lock {lock.name} of {_subject(state.machine, state.extension)}",
+            code="ForeignLock",
+            message=f"its note does not name {MARK}, so somebody else set it",
+            advice="Remove it by hand if nobody needs it, or choose another lock_name.",
+        )
+
+
+def _no_extension(machine: Machine) -> InvalidInput:
+    alike = next((extension for extension in machine.extensions if extension.looks_like_it), None)
+    if alike is not None:
+        return InvalidInput(
+            f"The VM {machine.id.name} has no snapshot extension to guard: {alike.name} is of the unknown publisher "
+            f"{alike.publisher}",
+            advice="Remove it if nobody needs it, and have Azure install its own with snapshot_extension.",
+        )
+    return InvalidInput(
+        f"The VM {machine.id.name} has no snapshot extension to guard",
+        advice="Have it installed first, with snapshot_extension state=present.",
+    )
+
+
+def _nothing() -> Json:
+    return {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": {}, "findings": []}
+
+
+def _result(before: State, guard: Guard, after: State, *, changed: bool, now: datetime) -> Json:
+    found = lock_findings(after.locks, guard.collection(after.machine.id), after.extension.id)
     return {
         "changed": changed,
-        "snapshot_extension_guard": {
-            "guarded": lock is not None,
-            "extension_id": extension.id if extension else "",
-            "lock": lock.describe() if lock else {},
-        },
-        "diff": {"before": _words(before[0] if before else None), "after": _words(lock)},
+        "snapshot_extension_guard": {**describe_guard(after, guard, now), "findings": [f.describe() for f in found]},
+        "diff": {"before": _words(before, guard, now), "after": _words(after, guard, now)},
     }
 
 
-def _words(lock: Lock | None) -> str:
-    return f"lock {lock.name}: {lock.level}, {lock.notes}\n" if lock else ""
+def describe_guard(state: State, guard: Guard, now: datetime) -> Json:
+    """Return how an extension is guarded, as modules return it."""
+    lock = state.named(guard.lock_name) or next(iter(state.own_locks), None)
+    by_policy = state.assigned and not state.exempt_at(now)
+    return {
+        "guarded": (lock is not None and lock.forbids_deletion) or by_policy,
+        "extension_id": state.extension.id,
+        "lock": lock.describe() if lock else {},
+        "policy": {
+            "name": guard.policy_name,
+            "scope": guard.policy_scope(state.machine.id),
+            "assigned": state.assigned,
+            "exempt": state.exempt_at(now),
+        }
+        if guard.policy
+        else {},
+        "lifted": state.lift.describe() if state.lift is not None and state.lift.holds(now) else {},
+    }
 
 
-def _path(scope: str, name: str) -> str:
-    return f"{scope}/providers/Microsoft.Authorization/locks/{name}"
+def _words(state: State, guard: Guard, now: datetime) -> str:
+    described = describe_guard(state, guard, now)
+    lines = []
+    if described["lock"]:
+        lines.append(f"lock {described['lock']['name']}: {described['lock']['level']}, {described['lock']['notes']}\n")
+    if state.assigned:
+        exempt_words = ", this VM exempt" if described["policy"]["exempt"] else ""
+        lines.append(f"policy {guard.policy_name} at {guard.policy_scope(state.machine.id)}{exempt_words}\n")
+    if described["lifted"]:
+        lines.append(f"lifted until {described['lifted']['until']}: {described['lifted']['reason']}\n")
+    return "".join(lines)
 
 
-def _lock(item: Json) -> Lock:
-    properties = child(item, "properties")
-    return Lock(text(item, "id"), text(item, "name"), text(properties, "level"), text(properties, "notes"))
+def _subject(machine: Machine, extension: Extension) -> str:
+    return f"the extension {extension.name} of the VM {machine.id.name}"

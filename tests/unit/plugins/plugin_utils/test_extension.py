@@ -1,0 +1,278 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The snapshot extension against the simulator: installed, repaired, removed, with its guard back every time."""
+
+from __future__ import annotations
+
+import asyncio
+import typing as t
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import AppConsistentError, Conflict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension import (
+    describe_extension,
+    ensure_absent,
+    ensure_present,
+    ensure_put,
+    state_of,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import LOCK_NAME, Guard, ensure_guarded
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import machine_from_json
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._repair import repair
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import VmId
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+
+from tests.azure_simulator import fleet_world
+from tests.unit.plugins.conftest import Stage
+
+Json = dict[str, t.Any]
+READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
+BROKEN = {"linux_scripts": "ok", "snapshot_extension": "failed"}
+WISH = Wish(min_interval=timedelta(minutes=20))
+BOTH = Guard(policy=True)
+
+
+def present(azure: Stage, *, check: bool = False) -> Json:
+    (target,) = azure.targets("db1")
+    return azure.run(lambda arm: ensure_present(arm, target, WISH, check=check))
+
+
+def repaired(azure: Stage, guard: Guard | None = None, *, wish: Wish = WISH, check: bool = False) -> Json:
+    (target,) = azure.targets("db1")
+    return azure.run(lambda arm: repair(arm, target, wish, guard or Guard(), "it failed", check=check))
+
+
+def guard_it(azure: Stage, guard: Guard | None = None) -> None:
+    (target,) = azure.targets("db1")
+    azure.run(lambda arm: ensure_guarded(arm, target.vm, guard or Guard(), check=False))
+
+
+def state(azure: Stage) -> str:
+    held = azure.simulator.call(lambda world: world.snapshot_extension(next(iter(world.vms))))
+    return held.state if held else "Absent"
+
+
+def locks(azure: Stage) -> list[str]:
+    return azure.simulator.call(lambda world: [lock.name for held in world.locks.values() for lock in held.values()])
+
+
+def tags(azure: Stage) -> list[str]:
+    return azure.simulator.call(lambda world: [tag for held in world.collections.values() for tag in held.tags])
+
+
+def fail_extension(azure: Stage) -> None:
+    def change(world: t.Any) -> None:
+        (vm,) = world.vms.values()
+        world.put_extension(vm.key, fleet_world.snapshot_extension(vm, "Failed"))
+
+    azure.simulator.call(change)
+
+
+def test_a_missing_extension_comes_with_a_restore_point(azure: Stage) -> None:
+    azure.vms({"name": "db1", "linux_scripts": "ok"})
+    result = present(azure)
+    assert (result["changed"], result["installed_by"]) == (True, "restore point")
+    assert result["snapshot_extension"]["state"] == "healthy"
+    assert not present(azure)["changed"]
+
+
+def test_an_extension_removed_after_the_last_good_point_is_installed_again(azure: Stage) -> None:
+    point = {"collection": "old", "name": "nightly", "age": "2h"}
+    azure.vms({"name": "db1", **READY, "points": [point]})
+    (target,) = azure.targets("db1")
+    azure.run(lambda arm: ensure_present(arm, target, WISH, check=False))
+    azure.take("db1", wish=Wish())
+    azure.run(lambda arm: ensure_absent(arm, target.vm, "by mistake", check=False))
+    assert state(azure) == "Absent"
+    with pytest.raises(AppConsistentError, match=r"too early|too old"):
+        present(azure)
+    now = Wish(min_interval=timedelta(0))
+    result = azure.run(lambda arm: ensure_present(arm, target, now, check=False))
+    assert result["changed"]
+    assert state(azure) == "Succeeded"
+
+
+def test_an_updating_extension_is_waited_for(azure: Stage) -> None:
+    azure.vms({"name": "db1", "linux_scripts": "ok", "snapshot_extension": "updating"})
+    (target,) = azure.targets("db1")
+
+    async def story(arm: Arm) -> Json:
+        async def finish() -> None:
+            await arm.clock.sleep(8)
+            azure.simulator.call(_succeed)
+
+        done, _nothing = await asyncio.gather(ensure_present(arm, target, WISH, check=False), finish())
+        return done
+
+    result = azure.run(story)
+    assert not result["changed"]
+    assert result["snapshot_extension"]["state"] == "healthy"
+
+
+def _succeed(world: t.Any) -> None:
+    for key, held in world.extensions.items():
+        for extension in [*held.values()]:
+            world.put_extension(key, replace(extension, state="Succeeded"))
+
+
+def test_a_failed_extension_is_an_error_that_names_the_repair(azure: Stage) -> None:
+    azure.vms({"name": "db1", **BROKEN})
+    with pytest.raises(AppConsistentError, match="is Failed: Extension failed to enable") as failed:
+        present(azure)
+    assert "state=repaired" in failed.value.advice
+
+
+@pytest.mark.parametrize("guard", [Guard(), BOTH])
+def test_a_repair_takes_the_guard_down_and_puts_it_back(azure: Stage, guard: Guard) -> None:
+    azure.vms({"name": "db1", **READY}, durations={"policy": 60})
+    guard_it(azure, guard)
+    fail_extension(azure)
+    result = repaired(azure, guard)
+    assert result["steps"] == ["lifted the guard", "removed the extension", "put the guard back"]
+    assert result["guard"] == {"was_guarded": True, "restored": True}
+    assert state(azure) == "Succeeded"
+    assert locks(azure) == [LOCK_NAME]
+    assert tags(azure) == []
+    kinds = azure.simulator.call(lambda world: [held["type"].rpartition("/")[2] for held in world.policies.values()])
+    assert "policyExemptions" not in kinds
+
+
+def test_a_repair_without_a_guard_sets_none(azure: Stage) -> None:
+    azure.vms({"name": "db1", **BROKEN})
+    result = repaired(azure)
+    assert result["guard"] == {"was_guarded": False, "restored": False}
+    assert (state(azure), locks(azure), tags(azure)) == ("Succeeded", [], [])
+
+
+def test_check_mode_plans_a_repair_and_writes_nothing(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    before = azure.simulator.writes
+    result = repaired(azure, check=True)
+    assert result["changed"]
+    assert result["guard"]["restored"]
+    assert azure.simulator.writes == before
+
+
+@pytest.mark.parametrize("change", [{"power": "deallocated"}, {"agent": "not_ready"}])
+def test_nothing_is_removed_that_azure_could_not_install_again(azure: Stage, change: Json) -> None:
+    azure.vms({"name": "db1", **BROKEN, **change})
+    with pytest.raises(AppConsistentError, match="was left as it is"):
+        repaired(azure)
+    assert azure.simulator.writes == []
+
+
+def test_a_repair_that_would_come_too_early_removes_nothing(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    azure.take("db1")
+    before = azure.simulator.writes
+    with pytest.raises(AppConsistentError, match="would come too early after appconsistent-") as early:
+        repaired(azure)
+    assert "set min_interval" in early.value.advice
+    assert azure.simulator.writes == before
+
+
+def test_a_foreign_lock_in_the_way_is_named_and_left_alone(azure: Stage) -> None:
+    azure.vms({"name": "db1", **BROKEN})
+    vm = azure.simulator.vm_id("db1")
+
+    async def lock(arm: Arm) -> None:
+        body = {"properties": {"level": "CanNotDelete"}}
+        await arm.request("PUT", lock_path(vm, "finance"), "2020-05-01", doing="lock", body=body)
+
+    azure.run(lock)
+    before = azure.simulator.writes
+    with pytest.raises(Conflict, match=r"finance \(CanNotDelete\) on db1"):
+        repaired(azure)
+    assert azure.simulator.writes == before
+
+
+def test_the_guard_is_back_when_the_removal_fails(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    azure.simulator.add_fault("operation_fails", operation="extension_delete")
+    with pytest.raises(AppConsistentError, match="delete the extension"):
+        repaired(azure)
+    assert locks(azure) == [LOCK_NAME]
+    assert tags(azure) == []
+
+
+def test_the_guard_is_back_when_the_restore_point_fails_after_the_installation(azure: Stage) -> None:
+    azure.vms({"name": "sql", "os": "windows", "vss": "bad", "snapshot_extension": "present"})
+    (target,) = azure.targets("sql")
+    azure.run(lambda arm: ensure_guarded(arm, target.vm, Guard(), check=False))
+    with pytest.raises(AppConsistentError, match="Could not get the snapshot extension installed"):
+        azure.run(lambda arm: repair(arm, target, WISH, Guard(), "a test", check=False))
+    assert state(azure) == "Succeeded"
+    assert locks(azure) == [LOCK_NAME]
+
+
+def test_an_extension_that_does_not_come_back_leaves_no_half_guard_unsaid(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    azure.simulator.add_fault("operation_fails", operation="restore_point_create")
+    with pytest.raises(AppConsistentError) as failed:
+        repaired(azure)
+    assert state(azure) == "Absent"
+    assert "There is no extension to guard now" in failed.value.advice
+    assert tags(azure) == ["appconsistent-guard-lifted"]
+    azure.simulator.clear_faults()
+    again = repaired(azure, wish=Wish(min_interval=timedelta(0)))
+    assert again["guard"] == {"was_guarded": True, "restored": True}
+    assert (state(azure), locks(azure), tags(azure)) == ("Succeeded", [LOCK_NAME], [])
+
+
+def test_a_guard_that_cannot_be_put_back_is_shouted_about(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    azure.simulator.add_fault("denied", action="Microsoft.Authorization/locks/write")
+    with pytest.raises(AppConsistentError, match="its guard is not back") as failed:
+        repaired(azure)
+    assert "The guard is NOT back" in failed.value.advice
+    assert tags(azure) == ["appconsistent-guard-lifted"]
+
+
+def test_an_installation_by_hand_ends_as_failed_and_says_why(azure: Stage) -> None:
+    azure.vms({"name": "db1", "linux_scripts": "ok"})
+    (target,) = azure.targets("db1")
+    with pytest.raises(AppConsistentError) as failed:
+        azure.run(lambda arm: ensure_put(arm, target, "1.0", check=False))
+    assert "VMSnapshotLinux" in str(failed.value)
+
+
+def test_the_states_of_an_extension_are_told_apart() -> None:
+    vm = VmId("00000000-0000-0000-0000-000000000001", "rg", "db1")
+
+    def machine(provisioning: str | None, handlers: list[Json] | None) -> str:
+        agent: Json = {"statuses": [{"code": "ProvisioningState/succeeded", "displayStatus": "Ready"}]}
+        if handlers is not None:
+            agent["extensionHandlers"] = handlers
+        properties: Json = {"publisher": "Microsoft.Azure.RecoveryServices", "type": "VMSnapshotLinux"}
+        resource = {
+            "id": "/x/extensions/e",
+            "name": "e",
+            "properties": {**properties, "provisioningState": provisioning},
+        }
+        body: Json = {
+            "properties": {"instanceView": {"vmAgent": agent, "statuses": [{"code": "PowerState/running"}]}},
+            "resources": [resource] if provisioning else [],
+        }
+        found = machine_from_json(vm, body)
+        assert describe_extension(found)["state"] == state_of(found)
+        return state_of(found)
+
+    ready = {"type": "Microsoft.Azure.RecoveryServices.VMSnapshotLinux", "status": {"displayStatus": "Ready"}}
+    not_ready = {**ready, "status": {"displayStatus": "Not Ready"}}
+    assert machine(None, []) == "missing"
+    assert machine("Updating", [ready]) == "updating"
+    assert machine("Failed", [not_ready]) == "failed"
+    assert machine("Succeeded", []) == "disabled"
+    assert machine("Succeeded", [not_ready]) == "disabled"
+    assert machine("Succeeded", [ready]) == "healthy"
+    assert machine("Succeeded", None) == "healthy"
