@@ -145,10 +145,13 @@ def _masked(root: str, service: Optional[str]) -> bool:
         return False
 
 
-def find_process(processes: List[Process]) -> Optional[Process]:
+def find_process(processes: List[Process], run: str = "/run") -> Optional[Process]:
     """The agent's process that handles extensions, or else its daemon."""
     handler = next((process for process in processes if "-run-exthandlers" in process.command), None)
-    return handler or next((process for process in processes if process.has("waagent", "-daemon")), None)
+    if handler is not None:
+        return handler
+    noted = read_head(run, "waagent.pid", 20).data.strip()
+    return next((each for each in processes if each.has("waagent", "-daemon") or str(each.pid).encode() == noted), None)
 
 
 def _version_in(pattern: "re.Pattern[str]", text: str) -> Optional[str]:
@@ -166,7 +169,7 @@ def look(
     etc = os.path.join(root, "etc")
     conf = settings(etc)
     lib_dir = folder_setting(conf, "Lib.Dir", LIB_DIR)
-    process = find_process(processes)
+    process = find_process(processes, os.path.join(root, "run"))
     log = agent_log(os.path.join(root, "var/log"), extension)
     program = next((path for path in _PROGRAMS if os.path.exists(root.rstrip("/") + path)), None)
     service = _service(root)

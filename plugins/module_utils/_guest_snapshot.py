@@ -153,7 +153,7 @@ def _extension(guest: Guest, agent: _guest_agent.Agent, processes: List[Process]
     if sequences is not None and sequences.stray_status and daemon is None:
         found.append(finding("extension.status_not_written"))
     if sequences is not None and sequences.wanted is not None and daemon is None:
-        newest = max(sequences.last or -1, sequences.reported or -1)
+        newest = max((number for number in (sequences.last, sequences.reported) if number is not None), default=-1)
         if newest < sequences.wanted:
             last = "nothing" if newest < 0 else newest
             found.append(finding("extension.settings_not_taken_up", wanted=sequences.wanted, last=last))

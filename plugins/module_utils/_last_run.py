@@ -175,7 +175,9 @@ def _state(sources: Sources, code: Optional[int], worker: Optional[Process]) -> 
     since = last if last is not None else (status.reported if status else None)
     silence = sources.now - since if since is not None else None
     if worker is None:
-        return "running" if silence is not None and 0 <= silence < _START_SECONDS else "lost"
+        # The agent answers first and starts the daemon seconds later; after that, no process means no run.
+        begins = (log is None or not log.has("daemon")) and silence is not None and 0 <= silence < _START_SECONDS
+        return "running" if begins else "lost"
     if worker.started is not None and sources.now - worker.started > _LONGEST_RUN:
         return "stuck"
     waits = log is not None and bool(log.marks) and log.marks[-1].name == "accepting"
@@ -187,7 +189,7 @@ def _snapshot(sources: Sources, code: Optional[int], state: str) -> Dict[str, An
     by = log.last("snapshot_by", "by") if log else None
     creator = (status.telemetry.get("snapshotCreator", "") if status else "").lower()
     taker = by.text.lower() if by else next((name for name in ("host", "guest") if name in creator), None)
-    disks = status.disks if status else []
+    disks = status.disks if status and status.code != codes.TRANSITIONING else []
     if not disks and log:
         disks = [text == "True" for text in log.texts("disk")]
     if code in (codes.APPLICATION, codes.FILE_SYSTEM) or code in _FAILED_AFTER_SNAPSHOT:

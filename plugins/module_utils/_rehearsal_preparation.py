@@ -92,7 +92,7 @@ def prepare(guest: Guest) -> Preparation:
         guest.path(_plugin_check.SHIPPED_CONFIG),
     )
     processes = processes_of_root(guest.path("/proc"), None, guest.root_uid)
-    agent = _guest_agent.find_process(processes)
+    agent = _guest_agent.find_process(processes, guest.path("/run"))
     sequence = _handler.sequences(handler).last if handler else None
     around = surroundings(
         agent.pid if agent else None,

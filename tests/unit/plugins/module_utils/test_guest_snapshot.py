@@ -60,6 +60,13 @@ class TestAgent:
         assert guest.look()["agent"]["state"] == "stopped"
         assert "walinuxagent" in evidence(guest.look(), "agent.stopped")["remedy"]
 
+    def test_an_agent_is_also_known_by_its_pid_file(self, guest: GuestTree) -> None:
+        guest.agent(running=False)
+        guest.process(77, ["/usr/bin/something"])
+        assert guest.look()["agent"]["state"] == "stopped"
+        guest.write("run/waagent.pid", "77\n")
+        assert guest.look()["agent"]["state"] == "running"
+
     def test_the_version_that_runs_is_told_beside_the_installed_one(self, guest: GuestTree) -> None:
         guest.agent()
         guest.version_text = (
@@ -158,6 +165,10 @@ class TestExtension:
         healthy.write("usr/bin/python3.6", "")
         healthy.write("usr/bin/python2.7", "")
         assert healthy.look()["extension"]["linux"]["python"] == "/usr/bin/python3.6"
+
+    def test_the_very_first_run_counts_as_taken_up(self, guest: GuestTree) -> None:
+        guest.agent().extension().scripts().status(status_text("application_consistent"), 0)
+        assert "extension.settings_not_taken_up" not in codes(guest.look())
 
     def test_settings_that_nobody_took_up_are_pointed_out(self, healthy: GuestTree) -> None:
         healthy.write("var/lib/waagent/" + NAME + "-1.0.9216.0/config/18.settings", "secret")

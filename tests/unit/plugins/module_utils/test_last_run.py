@@ -192,9 +192,18 @@ def test_code_4_without_a_process_is_a_lost_run_and_the_application_may_be_held(
 
 
 def test_code_4_seconds_after_the_start_is_a_run_that_begins(guest: GuestTree) -> None:
-    guest.story("killed_in_pre", 17)
+    begun = log_text("killed_in_pre").split(b"starting daemon")[0].rsplit(b"\n", 3)[0] + b"\n"
+    guest.story("killed_in_pre", 17).log(begun)
     guest.now = calendar.timegm((2026, 3, 14, 2, 0, 14))
     assert guest.look()["last_run"]["state"] == "running"
+    guest.now += 60
+    assert guest.look()["last_run"]["state"] == "lost"
+
+
+def test_a_daemon_that_is_gone_a_second_after_it_began_is_lost_and_not_running(guest: GuestTree) -> None:
+    guest.story("killed_in_pre", 17)
+    guest.now = calendar.timegm((2026, 3, 14, 2, 0, 14))
+    assert guest.look()["last_run"]["state"] == "lost"
 
 
 def test_another_sequence_number_does_not_make_a_run_live(guest: GuestTree) -> None:
