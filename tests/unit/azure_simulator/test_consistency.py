@@ -64,6 +64,12 @@ def test_a_stopped_vm_and_a_silent_agent_fail(raw: RawClient, vm: str) -> None:
     )
 
 
+def test_nothing_is_installed_on_a_vm_whose_agent_is_silent(simulator: Simulator, raw: RawClient) -> None:
+    simulator.reset({"vms": [{"name": "vm", "agent": "not_ready"}]})
+    assert _failure(raw, "vm")[0] == "VMAgentStatusCommunicationError"
+    assert raw.get("virtualMachines/vm/extensions")["value"] == []
+
+
 def test_a_stopped_vm_can_be_set_to_yield_a_crash_consistent_point(simulator: Simulator, raw: RawClient) -> None:
     simulator.reset({"rules": {"stopped_vm": "crash_consistent"}, "vms": [{"name": "vm", "power": "deallocated"}]})
     assert raw.made_point("vm", "p1")["consistencyMode"] == "CrashConsistent"

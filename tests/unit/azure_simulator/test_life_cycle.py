@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,24 +62,20 @@ def test_a_reset_keeps_tokens_and_addresses_and_nothing_else(simulator: Simulato
 
 
 def test_speed_shortens_every_wait_that_a_client_is_told() -> None:
-    fleet = {"rules": {"retry_after": 30}, "vms": [{"name": "vm", "linux_scripts": "ok"}]}
-    with Simulator(fleet, speed=1000) as simulator:
-        raw = RawClient(simulator)
+    fleet = {"limits": "off", "rules": {"retry_after": 30}, "vms": [{"name": "vm", "linux_scripts": "ok"}]}
+    with Simulator(fleet, speed=1000) as simulator, closing(RawClient(simulator)) as raw:
         raw.make_collection("vm")
         made = raw.make_point("vm", "p1")
         assert made.headers["Retry-After"] == "1"
         while raw.operation_of(made)["status"] == "InProgress":
             pass
         assert raw.point("vm", "p1")["consistencyMode"] == "ApplicationConsistent"
-        raw.close()
 
 
 def test_two_simulators_do_not_know_each_other() -> None:
     with Simulator() as one, Simulator() as other:
-        client = RawClient(one)
-        token = client.sign_in().json["access_token"]
-        client.close()
-        stranger = RawClient(other)
-        answer = stranger.exchange("GET", "/subscriptions?api-version=2022-12-01", Authorization=f"Bearer {token}")
-        assert (answer.status, answer.code) == (401, "InvalidAuthenticationToken")
-        stranger.close()
+        with closing(RawClient(one)) as client:
+            token = client.sign_in().json["access_token"]
+        with closing(RawClient(other)) as stranger:
+            answer = stranger.exchange("GET", "/subscriptions?api-version=2022-12-01", Authorization=f"Bearer {token}")
+            assert (answer.status, answer.code) == (401, "InvalidAuthenticationToken")

@@ -7,6 +7,7 @@ import socketserver
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,8 @@ def test_the_guests_last_answer_can_be_looked_at(backed: RawClient, guest: _Stan
 def test_on_a_running_clock_the_guest_is_asked_without_being_polled(guest: _StandIn) -> None:
     fleet = {"vms": [{"name": "vm", "guest": {"socket": str(guest.server_address)}, "snapshot_extension": "present"}]}
     with Simulator(fleet, speed=50) as simulator:
-        raw = RawClient(simulator)
-        raw.make_collection("vm")
-        raw.make_point("vm", "p1")
-        raw.close()
+        with closing(RawClient(simulator)) as raw:
+            raw.make_collection("vm")
+            raw.make_point("vm", "p1")
         _until(lambda: guest.heard)
         _until(lambda: simulator.call(lambda world: world.guest_answers))

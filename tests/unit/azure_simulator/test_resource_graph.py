@@ -141,6 +141,19 @@ def test_expressions_mean_what_they_mean_in_kusto(text: str, names: list[str]) -
     assert [row["name"] for row in rows] == names
 
 
+def test_a_join_keeps_both_sides_of_a_shared_name() -> None:
+    others = [{"name": "a", "size": 30}, {"name": "a", "size": 31}]
+    tables = {"t": lambda: ROWS, "u": lambda: others}
+    outer = kusto.run("t | project name, size | join kind=leftouter (u) on name | order by name asc", tables)
+    assert [(row["name"], row["size"], row["name1"], row["size1"]) for row in outer] == [
+        ("C", 2, None, None),
+        ("a", 3, "a", 30),
+        ("a", 3, "a", 31),
+        ("b", 1, None, None),
+    ]
+    assert len(kusto.run("t | join kind=inner (u) on $left.name == $right.name", tables)) == 2
+
+
 def test_rows_are_counted_and_made_distinct() -> None:
     tables = {"t": lambda: ROWS}
     assert kusto.run("t | count", tables) == [{"Count": 3}]

@@ -19,6 +19,8 @@ from azure.identity import (
     ManagedIdentityCredential,
     WorkloadIdentityCredential,
 )
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
 from tests.azure_simulator import Simulator
 from tests.azure_simulator.tls import make_client_certificate
@@ -78,9 +80,6 @@ def test_a_forged_signature_under_a_registered_thumbprint_is_refused(
     simulator: Simulator, raw: RawClient, tmp_path: Path
 ) -> None:
     """The thumbprint is public: only the key behind it counts."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
     registered = x509.load_pem_x509_certificate(Path(simulator.certificate_file).read_bytes().split(b"KEY-----\n")[-1])
     thumbprint = base64.urlsafe_b64encode(registered.fingerprint(hashes.SHA256())).decode().rstrip("=")
     make_client_certificate(tmp_path / "other.pem", "stranger")
@@ -134,6 +133,21 @@ def test_a_federated_token_that_the_issuer_did_not_sign_is_refused(
     claims = jwt.decode(Path(simulator.federated_token_file).read_text(), options={"verify_signature": False})
     forged = jwt.encode(claims, (tmp_path / "other.pem").read_text(), algorithm="RS256")
     assert _with_assertion(raw, forged)["error_codes"] == [700027]
+
+
+def test_a_client_assertion_has_its_time(simulator: Simulator, raw: RawClient) -> None:
+    key = Path(simulator.certificate_file).read_text()
+    held = x509.load_pem_x509_certificate(key[key.index("-----BEGIN CERTIFICATE") :].encode())
+    thumbprint = base64.urlsafe_b64encode(held.fingerprint(hashes.SHA256())).decode().rstrip("=")
+    now = simulator.clock.wall().timestamp()
+    claims = {
+        "iss": simulator.client_id,
+        "sub": simulator.client_id,
+        "aud": f"{simulator.authority_url}/{simulator.tenant_id}/oauth2/v2.0/token",
+    }
+    for times in ({"exp": now - 1}, {"exp": now + 900, "nbf": now + 600}):
+        assertion = jwt.encode({**claims, **times}, key, algorithm="RS256", headers={"x5t#S256": thumbprint})
+        assert _with_assertion(raw, assertion)["error_codes"] == [700024]
 
 
 def test_a_managed_identity_signs_in_through_imds(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -78,10 +79,9 @@ def test_other_principals_have_buckets_of_their_own(simulator: Simulator, raw: R
     held[other] = replace(held[simulator.client_id], client_id=other, object_id=other)
     for _ in range(100):
         raw.send("DELETE", "restorePointCollections/none")
-    stranger = RawClient(simulator)
-    stranger.token = stranger.sign_in(client_id=other).json["access_token"]
-    answer = stranger.send("DELETE", "restorePointCollections/none")
-    stranger.close()
+    with closing(RawClient(simulator)) as stranger:
+        stranger.token = stranger.sign_in(client_id=other).json["access_token"]
+        answer = stranger.send("DELETE", "restorePointCollections/none")
     del held[other]
     assert answer.headers["x-ms-ratelimit-remaining-subscription-deletes"] == "199"
 
