@@ -23,8 +23,9 @@ from ._rate_bucket import RateBucket
 
 # Without a Retry-After, ask again after this many seconds: ARM's buckets refill within seconds.
 DEFAULT_PAUSE = 15.0
-# Tokens per second of ARM's own buckets: azure-docs, request-limits-and-throttling.md (public cloud).
-ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0}
+# Tokens per second of ARM's own buckets: azure-docs, request-limits-and-throttling.md (public cloud); of Resource Graph
+# 15 queries in 5 seconds: azure-docs, governance/resource-graph/concepts/guidance-for-throttled-requests.md.
+ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0, "graph": 3.0}
 # The part of ARM's reads that polling may use up; the rest is for requests that move things on.
 POLLING_SHARE = 0.5
 
@@ -32,6 +33,8 @@ _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 _TYPE = re.compile(r"/providers/(.+)", re.IGNORECASE)
 _ARM_HEADER = "x-ms-ratelimit-remaining-subscription-"
 _COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"
+_GRAPH_HEADER = "x-ms-user-quota-remaining"
+_GRAPH_RESETS_HEADER = "x-ms-user-quota-resets-after"
 
 Call = tuple[str, str, str]
 Key = tuple[str, ...]
@@ -98,6 +101,8 @@ class Budget:
             if known is not None:
                 known.observe(left, now)
             named.append(known or self._first_seen(key, left))
+            if key[-1] == "graph" and left < 1:
+                named[-1].refused(now, _clock_seconds(headers.get(_GRAPH_RESETS_HEADER)))
         if named:
             line.buckets = tuple(named)
 
@@ -165,6 +170,8 @@ def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float
     kind = _arm_kind(call)
     if (left := _number(headers.get(_ARM_HEADER + kind))) is not None:
         found.append(((call[0], kind), left))
+    if (left := _number(headers.get(_GRAPH_HEADER))) is not None:
+        found.append(((call[0], "graph"), left))
     for entry in (headers.get(_COMPUTE_HEADER) or "").split(","):
         policy, _separator, count = entry.rpartition(";")
         name = policy.rpartition("/")[2].strip()
@@ -192,3 +199,11 @@ def _number(text: str | None) -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
+
+
+def _clock_seconds(text: str | None) -> float:
+    """Return the seconds of Resource Graph's "hh:mm:ss"."""
+    parts = [_number(part) for part in (text or "").split(":")]
+    if len(parts) != 3 or None in parts:
+        return DEFAULT_PAUSE
+    return sum((part or 0.0) * unit for part, unit in zip(parts, (3600.0, 60.0, 1.0), strict=True))
