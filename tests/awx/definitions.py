@@ -27,7 +27,11 @@ class _Loader(yaml.SafeLoader):
     """Knows Ansible's tag !unsafe."""
 
 
-_Loader.add_constructor("!unsafe", lambda loader, node: Unsafe(loader.construct_scalar(node)))
+def _unsafe(_loader: yaml.SafeLoader, node: yaml.Node) -> Unsafe:
+    return Unsafe(node.value)
+
+
+_Loader.add_constructor("!unsafe", _unsafe)
 
 
 def read(path: Path) -> Json:

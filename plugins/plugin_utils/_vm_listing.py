@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""All virtual machines that match a filter, from a few queries for thousands of them, as inventory hosts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import typing as t
+from collections import Counter
+from dataclasses import dataclass
+
+from ._arm import Arm
+from ._json import Json, child, text
+from ._machine import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES
+from ._resource_graph import literal, rows
+from ._restore_points import RESTORE_POINT_API
+
+_DOING = "list the virtual machines"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which machines are wanted; an empty field leaves none out. A tag without a value only has to be there."""
+
+    subscriptions: tuple[str, ...] = ()
+    management_groups: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+
+
+def machines_query(wanted: Filter) -> str:
+    """Return the query for the machines. Ordered, so that pages neither overlap nor leave one out."""
+    lines = ["resources", "| where type =~ 'microsoft.compute/virtualmachines'"]
+    for column, values, option in (
+        ("resourceGroup", wanted.resource_groups, "resource_groups"),
+        ("location", wanted.locations, "locations"),
+    ):
+        if values:
+            lines.append(f"| where {column} in~ ({', '.join(literal(value, option) for value in values)})")
+    for name, value in wanted.tags:
+        tag = f"tostring(tags[{literal(name, 'tags')}])"
+        lines.append(f"| where {tag} =~ {literal(value, 'tags')}" if value else f"| where isnotempty({tag})")
+    lines.append(
+        "| project id, name, location, resourceGroup, subscriptionId, tags, zones,"
+        " os = tostring(properties.storageProfile.osDisk.osType),"
+        " size = tostring(properties.hardwareProfile.vmSize),"
+        " computerName = tostring(properties.osProfile.computerName),"
+        " power = tostring(properties.extended.instanceView.powerState.code)"
+    )
+    lines.append("| order by id asc")
+    return "\n".join(lines)
+
+
+def extensions_query() -> str:
+    """Return the query for the snapshot extensions. Joined here: a join there may not be paged by id."""
+    types = ", ".join(literal(kind, "type") for kind in SNAPSHOT_TYPES.values())
+    return "\n".join(
+        (
+            "resources",
+            "| where type =~ 'microsoft.compute/virtualmachines/extensions'",
+            f"| where tostring(properties.publisher) =~ {literal(SNAPSHOT_PUBLISHER, 'publisher')}",
+            f"| where tostring(properties.type) in~ ({types})",
+            "| project id, name, extensionType = tostring(properties.type),"
+            " state = tostring(properties.provisioningState),"
+            " version = tostring(properties.typeHandlerVersion)",
+            "| order by id asc",
+        )
+    )
+
+
+async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool) -> list[Json]:
+    """Return the variables of each machine, in the order of their ids."""
+    scope = {"subscriptions": wanted.subscriptions, "management_groups": wanted.management_groups}
+    machines, extensions = await asyncio.gather(
+        rows(arm, machines_query(wanted), doing=_DOING, **scope),
+        rows(arm, extensions_query(), doing="list the snapshot extensions", **scope),
+    )
+    of_machine = {text(row, "id").lower().partition("/extensions/")[0]: row for row in extensions}
+    found = [_variables(row, of_machine.get(text(row, "id").lower())) for row in machines if text(row, "id")]
+    if with_protection:
+        subscriptions = sorted({machine["azure_subscription_id"] for machine in found})
+        sources = set().union(*await asyncio.gather(*(_sources(arm, name) for name in subscriptions)))
+        for machine in found:
+            machine["azure_restore_point_collection"] = machine["azure_vm_id"].lower() in sources
+    return found
+
+
+async def _sources(arm: Arm, subscription: str) -> set[str]:
+    """Return the ids (in lower case) of what the subscription's restore point collections are of."""
+    collections = await arm.pages(
+        f"/subscriptions/{subscription}/providers/Microsoft.Compute/restorePointCollections",
+        RESTORE_POINT_API,
+        doing=f"list the restore point collections of the subscription {subscription}",
+    )
+    return {text(child(child(item, "properties"), "source"), "id").lower() for item in collections}
+
+
+def _variables(row: Json, extension: Json | None) -> Json:
+    tags, zones = row.get("tags"), row.get("zones")
+    return {
+        "azure_vm_id": text(row, "id"),
+        "azure_vm_name": text(row, "name"),
+        "azure_computer_name": text(row, "computerName"),
+        "azure_subscription_id": text(row, "subscriptionId").lower(),
+        "azure_resource_group": text(row, "resourceGroup"),
+        "azure_location": text(row, "location"),
+        "azure_os": text(row, "os").lower(),
+        "azure_power": text(row, "power").rpartition("/")[2].lower(),
+        "azure_size": text(row, "size"),
+        "azure_tags": tags if isinstance(tags, dict) else {},
+        "azure_zones": zones if isinstance(zones, list) else [],
+        "azure_snapshot_extension": {
+            "name": text(extension or {}, "name"),
+            "type": text(extension or {}, "extensionType"),
+            "version": text(extension or {}, "version"),
+            "state": extension_state(extension),
+        },
+    }
+
+
+def extension_state(extension: Json | None) -> str:
+    """Return missing, healthy, failed or updating."""
+    if extension is None:
+        return "missing"
+    return {"succeeded": "healthy", "failed": "failed", "canceled": "failed"}.get(
+        text(extension, "state").lower(), "updating"
+    )
+
+
+def groups(machine: Json) -> list[str]:
+    """Return the groups that a machine belongs to."""
+    found = [f"snapshot_extension_{machine['azure_snapshot_extension']['state']}"]
+    if machine["azure_os"]:
+        found.append(machine["azure_os"])
+    if machine["azure_power"]:
+        found.append(f"power_{machine['azure_power']}")
+    if "azure_restore_point_collection" in machine:
+        found.append("protected" if machine["azure_restore_point_collection"] else "unprotected")
+    return found
+
+
+def names(machines: t.Sequence[Json], *, always_unique: bool) -> list[str]:
+    """Return a name for each machine: its own, with a hash of its id where others are called the same."""
+    times = Counter(machine["azure_vm_name"].lower() for machine in machines)
+    return [
+        f"{machine['azure_vm_name']}_{_digest(machine['azure_vm_id'])}"
+        if always_unique or times[machine["azure_vm_name"].lower()] > 1
+        else str(machine["azure_vm_name"])
+        for machine in machines
+    ]
+
+
+def _digest(vm_id: str) -> str:
+    return hashlib.sha256(vm_id.lower().encode()).hexdigest()[:8]
