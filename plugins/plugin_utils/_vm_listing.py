@@ -17,8 +17,6 @@ from ._machine import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES
 from ._resource_graph import literal, rows
 from ._restore_points import RESTORE_POINT_API
 
-_DOING = "list the virtual machines"
-
 
 @dataclass(frozen=True)
 class Filter:
@@ -74,10 +72,9 @@ def extensions_query() -> str:
 async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool) -> list[Json]:
     """Return the variables of each machine, in the order of their ids."""
     scope = {"subscriptions": wanted.subscriptions, "management_groups": wanted.management_groups}
-    machines, extensions = await asyncio.gather(
-        rows(arm, machines_query(wanted), doing=_DOING, **scope),
-        rows(arm, extensions_query(), doing="list the snapshot extensions", **scope),
-    )
+    # One after the other: each answer says how much of the quota is left for the next query.
+    machines = await rows(arm, machines_query(wanted), doing="list the virtual machines", **scope)
+    extensions = await rows(arm, extensions_query(), doing="list the snapshot extensions", **scope)
     of_machine = {text(row, "id").lower().partition("/extensions/")[0]: row for row in extensions}
     found = [_variables(row, of_machine.get(text(row, "id").lower())) for row in machines if text(row, "id")]
     if with_protection:
