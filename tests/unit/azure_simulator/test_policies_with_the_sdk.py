@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -68,26 +67,6 @@ def test_the_deletion_of_the_guarded_extension_is_denied_and_of_no_other(
     delete = compute.virtual_machine_extensions.begin_delete("rg-fleet", "lin-badext-1", "CustomScript")
     simulator.advance(30)
     delete.result()
-
-
-def test_an_exemption_lets_it_through_until_it_expires(
-    simulator: Simulator, compute: ComputeManagementClient, policy: PolicyClient
-) -> None:
-    made = _assigned(policy, _group(simulator))
-    exemption: Any = {
-        "properties": {
-            "policyAssignmentId": made.id,
-            "exemptionCategory": "Waiver",
-            "expiresOn": (simulator.clock.wall() + timedelta(hours=1)).isoformat(),
-        }
-    }
-    held = policy.policy_exemptions.create_or_update(simulator.vm_id("lin-web-1"), "repair", exemption)
-    assert held.exemption_category == "Waiver"
-    assert compute.virtual_machine_extensions.begin_delete("rg-fleet", "lin-web-1", "VMSnapshotLinux")
-    policy.policy_exemptions.create_or_update(simulator.vm_id("lin-web-2"), "repair", exemption)
-    simulator.advance(3601)
-    with pytest.raises(HttpResponseError, match="RequestDisallowedByPolicy"):
-        compute.virtual_machine_extensions.begin_delete("rg-fleet", "lin-web-2", "VMSnapshotLinux")
 
 
 def test_what_goes_along_with_its_parent_is_not_protected(
