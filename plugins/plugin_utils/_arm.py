@@ -9,6 +9,7 @@ import contextlib
 import json
 import ssl
 import typing as t
+import urllib.request
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +22,7 @@ from ._errors import (
     DeadlineExceeded,
     EndpointUnreachable,
     InvalidInput,
+    NotFound,
     OperationFailed,
     Throttled,
     from_answer,
@@ -49,6 +51,8 @@ from ._libraries import (
     yarl,
 )
 
+# Codes of a 404 about the resource itself or what it lies in.
+_MISSING_ITSELF = ("resourcenotfound", "notfound", "parentresourcenotfound")
 USER_AGENT = "ansible-appconsistent.azure/0.1.0"
 # 16 connections carry 1,000 machines in flight; as many connections as machines cost five times the memory (measured).
 CONNECTIONS = 16
@@ -104,6 +108,18 @@ class Arm:
     async def get(self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None) -> Json:
         return (await self.request("GET", path, api_version, doing=doing, query=query)).body
 
+    async def find(
+        self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None
+    ) -> Json | None:
+        """Read a resource that need not be there; None where only it, or what it lies in, is missing."""
+        try:
+            return (await self.request("GET", path, api_version, doing=doing, query=query, expected=(404,))).body
+        except NotFound as error:
+            # A missing group or subscription is another thing: nothing could be made there.
+            if error.code.lower() in _MISSING_ITSELF:
+                return None
+            raise
+
     async def pages(
         self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None
     ) -> list[Json]:
@@ -126,12 +142,15 @@ class Arm:
         doing: str,
         body: Json | None = None,
         query: t.Mapping[str, str] | None = None,
+        expected: t.Container[int] = (),
     ) -> Answer:
-        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError."""
+        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError.
+
+        A refusal whose status is `expected` is raised without looking for advice, which costs as much as the request.
+        """
         parameters = urlencode({"api-version": api_version, **(query or {})}, quote_via=quote)
-        return await self._send(
-            method, f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}", body, doing
-        )
+        url = f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}"
+        return await self._send(method, url, body, doing, expected)
 
     async def finish(self, answer: Answer, *, doing: str) -> None:
         """Wait until the long-running operation of `answer` has ended; return at once where there is none.
@@ -142,16 +161,16 @@ class Arm:
             return
         url = self._own_url(answer.operation_url, doing)
         began = self.clock.monotonic()
-        self.budget.polling(+1)
+        self.budget.polling(url, +1)
         ended = False
         try:
             ended = await self._poll(url, answer.retry_after, doing)
         finally:
-            self.budget.polling(-1, self.clock.monotonic() - began if ended else None)
+            self.budget.polling(url, -1, self.clock.monotonic() - began if ended else None)
 
     async def _poll(self, url: str, retry_after: float | None, doing: str) -> bool:
         for number, planned in enumerate(poll_pauses()):
-            await self.sleep(self.budget.poll_pause(number, retry_after or planned), doing)
+            await self.sleep(self.budget.poll_pause(url, number, retry_after or planned), doing)
             polled = await self._send("GET", url, None, doing)
             retry_after = polled.retry_after
             status = text(polled.body, "status").lower()
@@ -190,7 +209,9 @@ class Arm:
             )
         return url
 
-    async def _send(self, method: str, url: str, body: Json | None, doing: str) -> Answer:
+    async def _send(
+        self, method: str, url: str, body: Json | None, doing: str, expected: t.Container[int] = ()
+    ) -> Answer:
         request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
         try:
             response = await self.pipeline.send_request(
@@ -208,7 +229,7 @@ class Arm:
         )
         if response.status_code < 400:
             return answer
-        raise _refusal(response, answer, doing)
+        raise _refusal(response, answer, doing, explained=response.status_code not in expected)
 
 
 def poll_pauses() -> t.Iterator[float]:
@@ -331,8 +352,15 @@ class _VerbatimSession:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
+        # aiohttp would look into the environment and .netrc anew for each request, in a thread of its own.
+        self._proxies: dict[tuple[str, str], tuple[str | None, aiohttp.BasicAuth | None]] = {}
 
     async def request(self, method: str, url: str, **options: t.Any) -> aiohttp.ClientResponse:
+        parts = urlsplit(url)
+        origin = (parts.scheme, parts.hostname or "")
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_for(*origin)
+        options["proxy"], options["proxy_auth"] = self._proxies[origin]
         return await self._session.request(method, yarl.URL(url, encoded=True), **options)
 
     async def __aenter__(self) -> _VerbatimSession:
@@ -340,6 +368,16 @@ class _VerbatimSession:
 
     async def close(self) -> None:
         """Nothing to do: whoever opened the session closes it."""
+
+
+def proxy_for(scheme: str, host: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
+    """Return the proxy that the environment names for a host (HTTPS_PROXY, NO_PROXY), and who signs in there."""
+    proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
+    if not proxy:
+        return None, None
+    url = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
+    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
+    return str(url.with_user(None)), auth
 
 
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # a lazy import of azure-core, unseen by mypy
@@ -357,7 +395,7 @@ class _Transport(AioHttpTransport):  # type: ignore[misc]  # a lazy import of az
 async def _open_transport(settings: Settings, clock: Clock) -> t.AsyncIterator[AsyncHttpTransport[t.Any, t.Any]]:
     # One TLS context for the run: azure-core would load the bundle anew for every request (20 ms each).
     connector = aiohttp.TCPConnector(ssl=_tls(settings.ca_file), limit=CONNECTIONS)
-    async with aiohttp.ClientSession(connector=connector, trust_env=True, auto_decompress=True) as session:
+    async with aiohttp.ClientSession(connector=connector, auto_decompress=True) as session:
         yield _Transport(_VerbatimSession(session), clock)
 
 
@@ -397,7 +435,7 @@ def _seconds(header: str | None) -> float | None:
         return None
 
 
-def _refusal(response: AsyncHttpResponse, answer: Answer, doing: str) -> AzureError:
+def _refusal(response: AsyncHttpResponse, answer: Answer, doing: str, *, explained: bool) -> AzureError:
     code, message, target = error_of(answer.body, default=f"HTTP{answer.status}")
     return from_answer(answer.status, code)(
         doing,
@@ -407,7 +445,7 @@ def _refusal(response: AsyncHttpResponse, answer: Answer, doing: str) -> AzureEr
         target=target,
         retry_after=answer.retry_after,
         request_id=response.headers.get("x-ms-request-id") or "",
-        advice=explain(code, message, status=answer.status).remedy,
+        advice=explain(code, message, status=answer.status).remedy if explained else "",
     )
 
 

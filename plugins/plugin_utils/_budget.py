@@ -15,7 +15,7 @@ import asyncio
 import re
 import statistics
 import typing as t
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from ._clock import Clock
@@ -63,7 +63,7 @@ class Budget:
     waited: float = 0.0
     _buckets: dict[Key, RateBucket] = field(default_factory=dict)
     _lines: dict[Call, _Line] = field(default_factory=dict)
-    _polling: int = 0
+    _polling: Counter[str] = field(default_factory=Counter)
     _durations: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
     async def enter(self, call: Call, deadline: float) -> tuple[RateBucket, ...] | None:
@@ -122,20 +122,24 @@ class Budget:
         now = self.clock.monotonic()
         return max((bucket.closed_until - now for bucket in self._buckets.values()), default=0.0)
 
-    def poll_pause(self, polled: int, planned: float) -> float:
+    def poll_pause(self, url: str, polled: int, planned: float) -> float:
         """Return how many seconds to wait before polling an operation for the `polled`-th time (from 0).
 
-        The first time, about as long as such operations have taken in this run; never so often that all pollers
-        together use up more than their share of ARM's reads.
+        The first time, about as long as such operations have taken in this run; never so often that all pollers of
+        a subscription together use up more than their share of its reads.
         """
         if polled == 0 and len(self._durations) >= 5:
             planned = max(planned, min(statistics.median(self._durations), 60.0))
-        reads = ARM_RATES["reads"] * POLLING_SHARE
-        return max(planned, self._polling / reads)
+        subscription = _subscription(url)
+        reads = self._buckets.get((subscription, "reads"))
+        if reads is None:
+            return planned
+        too_many = self._polling[subscription] - reads.level * POLLING_SHARE
+        return max(planned, too_many / (max(reads.rate, 1.0) * POLLING_SHARE))
 
-    def polling(self, change: int, seconds: float | None = None) -> None:
+    def polling(self, url: str, change: int, seconds: float | None = None) -> None:
         """Note that one more (or one less) operation is polled, and how long one that ended had taken."""
-        self._polling += change
+        self._polling[_subscription(url)] += change
         if seconds is not None:
             self._durations.append(seconds)
 
@@ -156,12 +160,11 @@ class Budget:
 
 def call_of(method: str, path: str, region: str) -> Call:
     """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
-    subscription = _SUBSCRIPTION.search(path)
     provider = _TYPE.search(path)
     # Of ".../Microsoft.Compute/restorePointCollections/c/restorePoints/p" the types are every second part.
     parts = provider[1].split("/") if provider else []
     kind = "/".join([parts[0], *parts[1::2]]) if parts else "resources"
-    return (subscription[1].lower() if subscription else "-", region, f"{method} {kind.lower()}")
+    return (_subscription(path), region, f"{method} {kind.lower()}")
 
 
 def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:
@@ -188,6 +191,11 @@ def counts_one_resource_only(policy: str) -> bool:
     name it, those of one machine or collection don't.
     """
     return bool(policy) and "subscription" not in policy.lower()
+
+
+def _subscription(url: str) -> str:
+    found = _SUBSCRIPTION.search(url)
+    return found[1].lower() if found else "-"
 
 
 def _arm_kind(call: Call) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from ._arm import Answer, Arm
-from ._errors import Conflict, InvalidInput, NotFound
+from ._errors import Conflict, InvalidInput
 from ._json import Json, child, children, text
 from ._resource_ids import VmId, group_path, same_id
 
@@ -195,35 +195,24 @@ def describe(point: RestorePoint) -> Json:
 
 async def read_collection(arm: Arm, where: CollectionId) -> Collection | None:
     """Read a collection with its points, None when there is none."""
-    try:
-        body = await arm.get(
-            where.path,
-            RESTORE_POINT_API,
-            doing=f"read the restore point collection {where.name}",
-            query={"$expand": "restorePoints"},
-        )
-    except NotFound as error:
-        # A missing group is a different thing from a missing collection: nothing could be made there.
-        if error.code.lower() in ("resourcenotfound", "notfound"):
-            return None
-        raise
-    return collection_from_json(body)
+    body = await arm.find(
+        where.path,
+        RESTORE_POINT_API,
+        doing=f"read the restore point collection {where.name}",
+        query={"$expand": "restorePoints"},
+    )
+    return None if body is None else collection_from_json(body)
 
 
 async def read_point(arm: Arm, where: CollectionId, name: str) -> RestorePoint | None:
     """Read one point with its instance view, None when there is none."""
-    try:
-        body = await arm.get(
-            where.point(name),
-            RESTORE_POINT_API,
-            doing=f"read the restore point {name} in {where.name}",
-            query={"$expand": "instanceView"},
-        )
-    except NotFound as error:
-        if error.code.lower() in ("resourcenotfound", "notfound", "parentresourcenotfound"):
-            return None
-        raise
-    return point_from_json(body)
+    body = await arm.find(
+        where.point(name),
+        RESTORE_POINT_API,
+        doing=f"read the restore point {name} in {where.name}",
+        query={"$expand": "instanceView"},
+    )
+    return None if body is None else point_from_json(body)
 
 
 def check_owner(collection: Collection, source_id: str, subject: str) -> None:

@@ -196,3 +196,34 @@ def test_no_signed_url_and_no_token_gets_into_an_answer_or_an_error() -> None:
 
 def test_control_characters_of_an_answer_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in str(_errors.AzureError("read", code="X", message="a\x1b[2Jb\x07"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "host", "proxy"),
+    [
+        ({}, "management.azure.com", None),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, "management.azure.com", "http://proxy:3128"),
+        ({"https_proxy": "proxy:3128"}, "management.azure.com", "http://proxy:3128"),
+        ({"HTTPS_PROXY": "http://proxy:3128", "NO_PROXY": ".azure.com"}, "management.azure.com", None),
+        ({"HTTP_PROXY": "http://proxy:3128"}, "management.azure.com", None),
+    ],
+)
+def test_the_proxy_variables_are_obeyed(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], host: str, proxy: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _arm.proxy_for("https", host)[0] == proxy
+
+
+def test_who_signs_in_at_the_proxy_is_not_in_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("https_proxy", "http://me:pass@proxy:3128")
+    proxy, auth = _arm.proxy_for("https", "management.azure.com")
+    assert proxy == "http://proxy:3128"
+    assert auth is not None
+    assert (auth.login, auth.password) == ("me", "pass")
