@@ -42,14 +42,14 @@ ask() {
 # must COMMAND...: as ask, but anything that looks like an error ends the hook.
 must() {
     ask "$@"
-    case $ANSWER in
-        *NOAUTH* | *WRONGPASS*) fail "the server refused the account: $ANSWER. Set password, and user if it has one" ;;
-        *NOPERM* | *"unknown command"*)
-            fail "the account lacks a right: $ANSWER. The guide tells which"
-            ;;
-        "Could not connect"*) fail "no server answers: $ANSWER. Start it, or set socket or port" ;;
-        LOADING*) fail "the server still loads its data: $ANSWER" ;;
-        ERR* | *"(error)"* | -* | Error:*) fail "$asked: $ANSWER" ;;
+    first=${ANSWER%%
+*}
+    case $first in
+        *NOAUTH* | *WRONGPASS*) fail "the server refused the account: $first. Set password, and user if it has one" ;;
+        NOPERM* | *"unknown command"*) fail "the account lacks a right: $first. The guide tells which" ;;
+        "Could not connect"*) fail "no server answers: $first. Start it, or set socket or port" ;;
+        LOADING*) fail "the server still loads its data: $first" ;;
+        ERR* | Error:*) fail "$asked: $first" ;;
         '') fail "$asked: no answer within 5 s" ;;
     esac
 }

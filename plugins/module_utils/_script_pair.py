@@ -43,31 +43,29 @@ give_up() {
     exit 1
 }
 
-# Two runs never mix: whoever has this lock makes the state. The watchdog inherits it and keeps it.
-exec 9>>"$AC_RUN/lock"
-if ! flock -w 3 9; then
-    load_run || refuse "another process holds $AC_RUN/lock"
+# settle_last_run: two runs never mix. One that is under way is left alone; what a dead one left behind is released.
+settle_last_run() {
+    load_run || return 0
+    case $STATE in freezing | held | releasing | stuck) ;; *) return 0 ;; esac
     owner_lives && refuse "another run, started by process ${OWNER%% *}, still holds the applications"
-fi
-if load_run; then
-    case $STATE in
-        freezing | held | releasing | stuck)
-            owner_lives && refuse "another run, started by process ${OWNER%% *}, still holds the applications"
-            log "the process that started the last run is gone; what that run left behind is released first"
-            lock_release 10 || refuse "the last run is being released right now"
-            # shellcheck disable=SC2086
-            if recall pre && alive $VALUE; then kill -KILL "${VALUE%% *}"; fi
-            AC_PURPOSE=abandoned
-            release no "$DEADLINE" broken "the process that started the run went away before post.sh"
-            AC_PURPOSE=snapshot
-            [ "$STATE" = stuck ] && refuse "what the last run left behind cannot be released: $FAULT"
-            stop_watchdog
-            unlock_release
-            record
-            ;;
-    esac
-fi
+    log "the process that started the last run is gone; what that run left behind is released first"
+    lock_release 10 || refuse "the last run is being released right now"
+    # shellcheck disable=SC2086
+    if recall pre && alive $VALUE; then kill -KILL "${VALUE%% *}"; fi
+    AC_PURPOSE=abandoned
+    release no "$DEADLINE" broken "the process that started the run went away before post.sh"
+    AC_PURPOSE=snapshot
+    [ "$STATE" = stuck ] && refuse "what the last run left behind cannot be released: $FAULT"
+    stop_watchdog
+    unlock_release
+    record
+}
+
+settle_last_run
+# Whoever has this lock makes the state. The watchdog inherits it and keeps it until everything is released.
+exec 9>>"$AC_RUN/lock"
 flock -w 3 9 || refuse "another process holds $AC_RUN/lock"
+settle_last_run
 
 [ -f "$AC_RUN/log" ] && mv -f "$AC_RUN/log" "$AC_RUN/log.old"
 rm -rf "$AC_RUN/current"

@@ -69,13 +69,17 @@ session_ask() {
     printf '%s\n' "$1" >&3 && session_answer "$2" "$3"
 }
 
-# session_fault: FAULT is the last thing that the client said, or that it said nothing.
+# session_fault: FAULT is the last error that the client told, or else its last words.
 session_fault() {
     FAULT=
+    ac_last=
     while read -r ac_line; do
-        [ -n "$ac_line" ] && FAULT=$ac_line
+        case $ac_line in
+            *rror* | *ERROR* | *FATAL*) FAULT=$ac_line ;;
+            ?*) ac_last=$ac_line ;;
+        esac
     done 2>/dev/null <"$S/out"
-    [ -n "$FAULT" ] || FAULT="the client gave no answer"
+    [ -n "$FAULT" ] || FAULT=${ac_last:-the client gave no answer}
 }
 
 # session_close: fails when the client cannot be ended.
