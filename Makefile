@@ -20,7 +20,7 @@ lint: $(VENV)/.lint
 	tests/lint.sh
 
 bench: $(VENV)/.test
-	$(BIN)/python -m tests.benchmarks
+	PYTHONPATH=.tree $(BIN)/python -m tests.benchmarks $(BENCH)
 
 simulator: $(VENV)/.demo
 	$(BIN)/python -m tests.azure_simulator

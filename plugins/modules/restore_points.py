@@ -130,7 +130,7 @@ hosts:
       description: Whether there is a point, but a weaker one than O(minimum_consistency).
       type: bool
     restore_point:
-      description: The restore point, empty when there is none. The keys are those of M(appconsistent.azure.restore_point).
+      description: The restore point as in M(appconsistent.azure.restore_point), empty when there is none.
       type: dict
     restore_point_collection_id:
       description: Resource ID of the collection, which may not exist yet.
@@ -168,7 +168,7 @@ summary:
   description: How many machines there were, how many are well, and how many of each verdict.
   returned: success
   type: dict
-  sample: {total: 12, ok: 9, changed: 7, reached: 7, fresh: 2, degraded: 1, refused: 2, failed: 0, running: 0, planned: 0}
+  sample: {total: 12, ok: 9, changed: 7, reached: 7, fresh: 2, degraded: 1, refused: 2, failed: 0, running: 0}
 table:
   description: The table that is printed at the end, a list of lines.
   returned: success

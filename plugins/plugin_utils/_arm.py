@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import ssl
@@ -353,14 +354,14 @@ class _VerbatimSession:
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
         # aiohttp would look into the environment and .netrc anew for each request, in a thread of its own.
-        self._proxies: dict[tuple[str, str], tuple[str | None, aiohttp.BasicAuth | None]] = {}
+        self._proxies: dict[tuple[str, str], tuple[str | None, dict[str, str]]] = {}
 
     async def request(self, method: str, url: str, **options: t.Any) -> aiohttp.ClientResponse:
         parts = urlsplit(url)
         origin = (parts.scheme, parts.hostname or "")
         if origin not in self._proxies:
             self._proxies[origin] = proxy_for(*origin)
-        options["proxy"], options["proxy_auth"] = self._proxies[origin]
+        options["proxy"], options["proxy_headers"] = self._proxies[origin]
         return await self._session.request(method, yarl.URL(url, encoded=True), **options)
 
     async def __aenter__(self) -> _VerbatimSession:
@@ -370,14 +371,16 @@ class _VerbatimSession:
         """Nothing to do: whoever opened the session closes it."""
 
 
-def proxy_for(scheme: str, host: str) -> tuple[str | None, aiohttp.BasicAuth | None]:
-    """Return the proxy that the environment names for a host (HTTPS_PROXY, NO_PROXY), and who signs in there."""
+def proxy_for(scheme: str, host: str) -> tuple[str | None, dict[str, str]]:
+    """Return the proxy that the environment names for a host (HTTPS_PROXY, NO_PROXY), and the headers for it."""
     proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
     if not proxy:
-        return None, None
+        return None, {}
     url = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
-    auth = aiohttp.BasicAuth(url.user, url.password or "") if url.user else None
-    return str(url.with_user(None)), auth
+    if not url.user:
+        return str(url), {}
+    word = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
+    return str(url.with_user(None)), {"Proxy-Authorization": f"Basic {word}"}
 
 
 class _Transport(AioHttpTransport):  # type: ignore[misc]  # a lazy import of azure-core, unseen by mypy

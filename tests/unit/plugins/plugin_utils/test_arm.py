@@ -223,7 +223,7 @@ def test_who_signs_in_at_the_proxy_is_not_in_its_address(monkeypatch: pytest.Mon
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.setenv("https_proxy", "http://me:pass@proxy:3128")
-    proxy, auth = _arm.proxy_for("https", "management.azure.com")
-    assert proxy == "http://proxy:3128"
-    assert auth is not None
-    assert (auth.login, auth.password) == ("me", "pass")
+    assert _arm.proxy_for("https", "management.azure.com") == (
+        "http://proxy:3128",
+        {"Proxy-Authorization": "Basic bWU6cGFzcw=="},
+    )
