@@ -39,7 +39,8 @@ options:
     choices: [resource_group, subscription]
     default: resource_group
   notes:
-    description: Note that is kept with the lock, up to 512 characters. C(appconsistent.azure) is added if it is missing.
+    description:
+      - Note that is kept with the lock, up to 512 characters. C(appconsistent.azure) is added if it is missing.
     type: str
     default: >-
       Keeps the snapshot extension from being deleted: application-consistent restore points need it

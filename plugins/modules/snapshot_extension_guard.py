@@ -8,8 +8,8 @@ module: snapshot_extension_guard
 short_description: Guard the snapshot extension of an Azure virtual machine against deletion
 version_added: 0.1.0
 description:
-  - Keeps the snapshot extension from being deleted by mistake, with a lock at the extension itself, with an Azure Policy
-    of the effect C(denyAction), or with both. Azure answers a deletion with C(ScopeLocked) or
+  - Keeps the snapshot extension from being deleted by mistake, with a lock at the extension itself, with an Azure
+    Policy of the effect C(denyAction), or with both. Azure answers a deletion with C(ScopeLocked) or
     C(RequestDisallowedByPolicy) then; updates of the extension go on.
   - Never locks a group. A lock that covers the restore point collections keeps old points from being removed, and at
     500 Azure makes no new ones; those that are there are reported as findings.

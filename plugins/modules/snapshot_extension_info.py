@@ -90,7 +90,8 @@ snapshot_extension:
       type: list
       elements: dict
     findings:
-      description: What stands in the way of an application-consistent point, each with code, severity, message, remedy and docs.
+      description:
+        - What stands in the way of an application-consistent point, each with code, severity, message, remedy and docs.
       type: list
       elements: dict
 """

@@ -92,8 +92,13 @@ def check_guard(guard: Guard) -> None:
         raise InvalidInput(f"The option notes has {len(guard.note)} characters", advice=f"Azure keeps {LONGEST_NOTE}.")
 
 
-async def read_state(arm: Arm, vm: VmId, guard: Guard, *, machine: Machine | None = None) -> State:
-    """Read how the extension is guarded; raise InvalidInput when there is none. One request, two for a policy."""
+async def read_state(
+    arm: Arm, vm: VmId, guard: Guard, *, machine: Machine | None = None, assigned: bool = False
+) -> State:
+    """Read how the extension is guarded; raise InvalidInput when there is none.
+
+    `assigned` tells that the policy's assignment has been seen to already, once for all machines of its scope.
+    """
     machine = machine or await read_machine(arm, vm)
     extension = machine.snapshot_extension
     if extension is None:
@@ -101,9 +106,11 @@ async def read_state(arm: Arm, vm: VmId, guard: Guard, *, machine: Machine | Non
     locks = await locks_at(arm, extension.id, _subject(machine, extension))
     state = State(machine, extension, tuple(locks))
     if guard.policy:
-        assigned = await read_assignment(arm, guard.policy_scope(vm), guard.policy_name)
+        if not assigned:
+            found = await read_assignment(arm, guard.policy_scope(vm), guard.policy_name)
+            assigned = found is not None and found.enforced
         exemption = await read_exemption(arm, vm.path, guard.policy_name) if assigned else None
-        state = replace(state, assigned=assigned is not None and assigned.enforced, exemption=exemption)
+        state = replace(state, assigned=assigned, exemption=exemption)
     # The note matters only where the guard is off: it tells whether that is meant so.
     if not state.own_locks or state.exemption is not None:
         state = replace(state, lift=await read_lift(arm, guard.collection(vm)))
@@ -111,11 +118,18 @@ async def read_state(arm: Arm, vm: VmId, guard: Guard, *, machine: Machine | Non
 
 
 async def ensure_guarded(
-    arm: Arm, vm: VmId, guard: Guard, *, check: bool, end_lift: bool = False, machine: Machine | None = None
+    arm: Arm,
+    vm: VmId,
+    guard: Guard,
+    *,
+    check: bool,
+    end_lift: bool = False,
+    machine: Machine | None = None,
+    assigned: bool = False,
 ) -> Json:
     """See that the snapshot extension of a machine is guarded, unless it is lifted on purpose for now."""
     check_guard(guard)
-    state = await read_state(arm, vm, guard, machine=machine)
+    state = await read_state(arm, vm, guard, machine=machine, assigned=assigned)
     subject = _subject(state.machine, state.extension)
     now = arm.clock.utc_now()
     held = state.named(guard.lock_name)
@@ -130,10 +144,10 @@ async def ensure_guarded(
         return _result(state, guard, state, changed=False, now=now)
     after, changed = state, False
     if guard.policy:
-        assigned_anew, _assignment = await ensure_assigned(
-            arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check
-        )
-        changed = assigned_anew
+        if not assigned:
+            changed, _assignment = await ensure_assigned(
+                arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check
+            )
         after = replace(after, assigned=True)
         if state.exemption is not None and not (state.exempt_at(now) and not end_lift and state.lift is None):
             if not check:

@@ -1,0 +1,60 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Whether the machines of the play's batch can get their restore points now, in one task that changes nothing."""
+
+from __future__ import annotations
+
+from ..plugin_utils._arm import Arm
+from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
+from ..plugin_utils._each_machine import each, result_of, table
+from ..plugin_utils._fleet_targets import targets_of
+from ..plugin_utils._json import Json
+from ..plugin_utils._readiness_fleet import Question, readiness
+from ..plugin_utils._readiness_surroundings import survey
+from ..plugin_utils._spans import parse
+from ..plugin_utils._wish_options import WISH_SPEC, read_wish
+
+_NAMES = ("consistency", "exclude_disks", "collection_resource_group", "min_interval")
+
+
+class ActionModule(AzureAction):
+    BYPASS_HOST_LOOP = True
+    ARGUMENT_SPEC = {
+        **AZURE_SPEC,
+        **{name: WISH_SPEC[name] for name in _NAMES},
+        "timeout": {"type": "str", "default": "15m"},
+        "vms": {"type": "dict"},
+        "progress_interval": {"type": "str", "default": "10s"},
+        "quiet": {"type": "bool", "default": False},
+    }
+
+    async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
+        del check
+        if not self._task.run_once:
+            display.warning(
+                "snapshot_readiness_info works on the whole batch at once: without run_once only one host sees it."
+            )
+        wish = read_wish(params)
+        question = Question(wish.consistency, wish.exclude_disks, wish.collection_group, wish.min_interval)
+        targets, wrong = targets_of(params.get("vms"), self.task_vars)
+        quiet = params["quiet"]
+        interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
+        around = await survey(arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()), targets)
+        reports = [
+            *wrong,
+            *await each(
+                arm,
+                targets,
+                lambda arm, target: readiness(arm, target, around[target.vm.subscription], question),
+                noun="readiness",
+                interval=interval,
+                tell=tell,
+                allowed=wish.timeout.total_seconds(),
+            ),
+        ]
+        lines = table(reports, "are ready")
+        if not quiet:
+            for line in lines:
+                tell(line)
+        return result_of(reports, lines)

@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""The machines that a fleet task works on: all of the play's current batch, or those that are named."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._azure_action import find_vm_id
+from ._each_machine import Report, failed
+from ._errors import AppConsistentError, InvalidInput
+from ._fleet import Target
+from ._json import Json
+
+
+def targets_of(given: t.Mapping[str, t.Any] | None, task_vars: Json) -> tuple[list[Target], list[Report]]:
+    """Return the machines, and a report for each host whose id cannot be used."""
+    hosts = list(given) if given is not None else list(task_vars.get("ansible_play_batch") or ())
+    if not hosts:
+        raise InvalidInput("There is no VM to work on", advice="Check the play's hosts, its limit and option vms.")
+    hostvars = task_vars.get("hostvars") or {}
+    targets: list[Target] = []
+    wrong: list[Report] = []
+    for host in map(str, hosts):
+        # Ansible's own mapping of all hosts: its get() does not answer for an unknown one in every version.
+        variables = hostvars[host] if host in hostvars else {}  # noqa: SIM401
+        try:
+            vm = find_vm_id(str(given[host]) if given is not None else "", variables, host)
+        except AppConsistentError as error:
+            wrong.append(failed(host, _uniform(error)))
+        else:
+            targets.append(Target(host, vm))
+    return targets, wrong
+
+
+def _uniform(error: AppConsistentError) -> AppConsistentError:
+    """Say of an instance of a uniform scale set what the bad id alone does not."""
+    if "/virtualmachinescalesets/" not in error.message.lower():
+        return error
+    return AppConsistentError(
+        f"{error.message}: it is in a scale set of uniform orchestration, which restore points do not support",
+        advice="Protect such instances by other means; those of flexible orchestration have ids of virtual machines.",
+    )

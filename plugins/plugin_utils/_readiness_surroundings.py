@@ -1,0 +1,299 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What lies around a machine and decides about its points: locks, policies, shared disks, points and their owners.
+
+A fleet shares most of it, so it is read once for a subscription or a resource group, however many machines there are.
+What the identity may not read becomes a finding of its own: a check that was left out is never silent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import typing as t
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from ._arm import Arm
+from ._errors import AppConsistentError
+from ._finding import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Finding
+from ._fleet import Target
+from ._guard import lock_findings
+from ._json import Json, child, text
+from ._locks import Lock, locks_of_subscription
+from ._machine import SNAPSHOT_TYPES, Machine
+from ._policy import Assignment, assignments_at, keeps_extension_out, rule_of
+from ._resource_ids import group_path, same_id
+from ._restore_points import (
+    RESTORE_POINT_API,
+    Collection,
+    CollectionId,
+    Consistency,
+    RestorePoint,
+    collection_from_json,
+)
+from ._spans import words
+from ._wish import LEAST_INTERVAL
+
+DISK_API = "2024-03-02"
+# Azure keeps this many points of one machine, in all its collections (azure-compute-docs, concepts-restore-points.md).
+POINTS_LIMIT = 500
+_POINTS_WARNING = 450
+# Asked for per machine and hour (azure-compute-docs, virtual-machines-create-restore-points.md); above that: 429.
+_PER_HOUR = 3
+T = t.TypeVar("T")
+
+
+@dataclass
+class Surroundings:
+    """What a subscription holds beside its machines. None stands for what could not be read."""
+
+    locks: list[Lock] | None = None
+    shared_disks: set[str] | None = None
+    # By the key of the machine: the ids of its collections.
+    collections: dict[str, list[str]] | None = None
+    # By resource group: the assignments in force there that may keep the extension out, with their definitions.
+    policies: dict[str, list[tuple[Assignment, Json]]] = field(default_factory=dict)
+    initiatives: set[str] = field(default_factory=set)
+    unread: list[str] = field(default_factory=list)
+
+
+async def survey(arm: Arm, targets: t.Sequence[Target]) -> dict[str, Surroundings]:
+    """Read the surroundings of all targets, by subscription."""
+    groups: dict[str, set[str]] = {}
+    for target in targets:
+        groups.setdefault(target.vm.subscription, set()).add(target.vm.group.lower())
+    found = await asyncio.gather(*(_survey(arm, name, sorted(held)) for name, held in groups.items()))
+    return dict(zip(groups, found, strict=True))
+
+
+async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surroundings:
+    around = Surroundings()
+    around.locks, around.shared_disks, around.collections = await asyncio.gather(
+        _read(around, locks_of_subscription(arm, subscription)),
+        _read(around, _shared_disks(arm, subscription)),
+        _read(around, _collections(arm, subscription)),
+    )
+    definitions: dict[str, Json] = {}
+    for group, assignments in zip(
+        groups,
+        await asyncio.gather(
+            *(_read(around, assignments_at(arm, group_path(subscription, group))) for group in groups)
+        ),
+        strict=True,
+    ):
+        around.policies[group] = await _deciding(arm, around, assignments or [], definitions)
+    return around
+
+
+async def _deciding(
+    arm: Arm, around: Surroundings, assignments: t.Sequence[Assignment], definitions: dict[str, Json]
+) -> list[tuple[Assignment, Json]]:
+    """Return the assignments with their definitions, each definition read once. Initiatives are only named."""
+    found = []
+    for assignment in assignments:
+        if "/policysetdefinitions/" in assignment.definition_id.lower():
+            around.initiatives.add(assignment.title or assignment.name)
+            continue
+        key = assignment.definition_id.lower()
+        if key not in definitions:
+            definitions[key] = await _read(around, rule_of(arm, assignment.definition_id)) or {}
+        found.append((assignment, definitions[key]))
+    return found
+
+
+async def _read(around: Surroundings, reading: t.Awaitable[T]) -> T | None:
+    try:
+        return await reading
+    except AppConsistentError as error:
+        around.unread.append(str(error))
+        return None
+
+
+async def _shared_disks(arm: Arm, subscription: str) -> set[str]:
+    doing = f"read the disks of the subscription {subscription}"
+    items = await arm.pages(f"/subscriptions/{subscription}/providers/Microsoft.Compute/disks", DISK_API, doing=doing)
+    shares = ((text(item, "id").lower(), child(item, "properties").get("maxShares")) for item in items)
+    return {disk for disk, count in shares if isinstance(count, int) and count > 1}
+
+
+async def _collections(arm: Arm, subscription: str) -> dict[str, list[str]]:
+    doing = f"read the restore point collections of the subscription {subscription}"
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/restorePointCollections"
+    found: dict[str, list[str]] = {}
+    for item in await arm.pages(path, RESTORE_POINT_API, doing=doing):
+        source = text(child(child(item, "properties"), "source"), "id").lower()
+        found.setdefault(source, []).append(text(item, "id"))
+    return found
+
+
+async def read_collections(arm: Arm, around: Surroundings, machine: Machine) -> list[Collection]:
+    """Return all collections of a machine with their points, whoever they belong to."""
+    paths = (around.collections or {}).get(machine.id.key, [])
+    bodies = await asyncio.gather(
+        *(
+            arm.get(
+                path,
+                RESTORE_POINT_API,
+                doing=f"read the restore point collection {path.rpartition('/')[2]}",
+                query={"$expand": "restorePoints"},
+            )
+            for path in paths
+        )
+    )
+    return [collection_from_json(body) for body in bodies]
+
+
+def surrounding_findings(
+    machine: Machine,
+    around: Surroundings,
+    collections: t.Sequence[Collection],
+    own: CollectionId,
+    wanted: Consistency,
+    now: datetime,
+    *,
+    exclude_disks: t.Sequence[str] = (),
+    min_interval: timedelta | None = None,
+) -> list[Finding]:
+    """Return what the surroundings of a machine mean for its next point, what blocks first."""
+    kind = SNAPSHOT_TYPES.get(machine.os, "VMSnapshot")
+    extension = machine.snapshot_extension
+    found = [
+        *_shared(machine, around, {disk.lower() for disk in exclude_disks}),
+        *_making(collections, own),
+        *_count(collections),
+        *_pace(collections, wanted, now, LEAST_INTERVAL[wanted] if min_interval is None else min_interval),
+        *_owners(collections, own),
+        *lock_findings(around.locks or (), own, extension.id if extension else f"{machine.id.path}/extensions/{kind}"),
+        *(_policies(machine, around) if wanted is Consistency.ApplicationConsistent else ()),
+        *_unread(around),
+    ]
+    return sorted(found, key=lambda finding: not finding.blocks)
+
+
+def _shared(machine: Machine, around: Surroundings, excluded: set[str]) -> t.Iterator[Finding]:
+    for disk in machine.disks:
+        if disk.id.lower() in (around.shared_disks or ()) and disk.id.lower() not in excluded:
+            yield Finding(
+                "shared_disk",
+                True,
+                f"The disk {disk.name} is shared between machines, which restore points do not support",
+                f"Leave it out with exclude_disks: {disk.id}",
+                MATRIX,
+            )
+
+
+def _making(collections: t.Sequence[Collection], own: CollectionId) -> t.Iterator[Finding]:
+    for collection in collections:
+        for point in collection.points:
+            if point.in_progress:
+                ours = same_id(collection.id, own.path)
+                yield Finding(
+                    "restore_point_in_the_making",
+                    not ours,
+                    f"The restore point {point.name} in {collection.name} is in the making, and Azure makes one of a "
+                    "VM at a time",
+                    "Run restore_points: it waits for this point." if ours else "Wait until it is finished.",
+                    TROUBLESHOOTING,
+                )
+
+
+def _count(collections: t.Sequence[Collection]) -> t.Iterator[Finding]:
+    count = sum(len(collection.points) for collection in collections)
+    if count >= _POINTS_WARNING:
+        yield Finding(
+            "points_limit",
+            count >= POINTS_LIMIT,
+            f"{count} of {POINTS_LIMIT} restore points of this VM are used",
+            "Remove old points, and see that retention works.",
+            MATRIX,
+        )
+
+
+def _pace(
+    collections: t.Sequence[Collection], wanted: Consistency, now: datetime, interval: timedelta
+) -> t.Iterator[Finding]:
+    crash = wanted is Consistency.CrashConsistent
+    times = sorted(
+        point.created
+        for collection in collections
+        for point in collection.points
+        if point.created is not None and (point.consistency is Consistency.CrashConsistent) == crash
+    )
+    lately = [time for time in times if now - time < timedelta(hours=1)]
+    if len(lately) >= _PER_HOUR:
+        wait = words(lately[-_PER_HOUR] + timedelta(hours=1) - now)
+        yield Finding(
+            "three_per_hour",
+            True,
+            f"{len(lately)} restore points of this VM were made within an hour, and Azure refuses the next one",
+            f"Wait {wait}.",
+            MATRIX,
+        )
+    elif times and now - times[-1] < interval:
+        yield Finding(
+            "too_early",
+            False,
+            f"The last restore point of this VM is {words(now - times[-1])} old, less than min_interval",
+            f"Wait {words(times[-1] + interval - now)}, or set min_interval.",
+            MATRIX,
+        )
+
+
+def _owners(collections: t.Sequence[Collection], own: CollectionId) -> t.Iterator[Finding]:
+    for collection in collections:
+        owner = owner_of(collection, own)
+        if owner:
+            last = newest(collection)
+            yield Finding(
+                "another_owner",
+                False,
+                f"{owner} makes restore points of this VM too, in {collection.name}"
+                + (f", the last at {last.created:%Y-%m-%d %H:%M} UTC" if last and last.created else ""),
+                "Keep its times apart from yours: one point is made at a time, three per hour count for both, and so "
+                "does the limit of 500.",
+                MATRIX,
+            )
+
+
+def owner_of(collection: Collection, own: CollectionId) -> str:
+    """Return who else keeps points in a collection, empty for our own. Told by names, for Azure says no more."""
+    if same_id(collection.id, own.path):
+        return ""
+    if collection.name.lower().startswith("azurebackup_") or "/resourcegroups/azurebackuprg_" in collection.id.lower():
+        return "Azure Backup"
+    return "Somebody else"
+
+
+def newest(collection: Collection) -> RestorePoint | None:
+    dated = [point for point in collection.points if point.created is not None]
+    return dated[-1] if dated else None
+
+
+def _policies(machine: Machine, around: Surroundings) -> t.Iterator[Finding]:
+    if machine.snapshot_extension is not None:
+        return
+    for assignment, rule in around.policies.get(machine.id.group.lower(), []):
+        keeps_out = keeps_extension_out(rule, assignment.parameters, machine.os) if assignment.enforced else False
+        if keeps_out is False:
+            continue
+        name = assignment.title or text(rule, "displayName") or assignment.name
+        verb = "forbids" if keeps_out else "may forbid"
+        types = " and ".join(sorted(SNAPSHOT_TYPES.values()))
+        yield Finding(
+            "policy_forbids_extension",
+            keeps_out is True,
+            f"The policy {name!r} {verb} that Azure installs the snapshot extension",
+            f"Allow the types {types} in that policy, or exempt the VM from it.",
+            EXTENSION_PAGE,
+        )
+
+
+def _unread(around: Surroundings) -> t.Iterator[Finding]:
+    for sentence in dict.fromkeys(around.unread):
+        yield Finding(
+            "not_checked",
+            False,
+            f"A part was not checked: {sentence}",
+            "Grant the identity the right to read it, for a whole answer.",
+        )
