@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import (
     Disk,
     Extension,
+    Handler,
     Machine,
     machine_from_json,
 )
@@ -92,3 +93,35 @@ def test_disks_that_crash_consistency_does_not_take_can_be_excluded(unfit: Disk)
 def test_a_machine_that_azure_describes_with_nonsense_is_not_called_ready() -> None:
     machine = machine_from_json(VM, {"properties": [], "resources": {"a": 1}, "location": 7})
     assert codes(machine) == ["vm_not_running"]
+
+
+SNAPSHOT = extension("VMSnapshotLinux", "Succeeded", "Microsoft.Azure.RecoveryServices", "VMSnapshotLinux")
+HANDLER = Handler("Microsoft.Azure.RecoveryServices.VMSnapshotLinux", "1.0.9236.0", True, "")
+
+
+@pytest.mark.parametrize(
+    ("handlers", "found"),
+    [
+        ((HANDLER,), []),
+        (None, []),
+        ((), ["snapshot_handler_missing"]),
+        ((replace(HANDLER, ready=False),), ["snapshot_handler_not_ready"]),
+    ],
+)
+def test_a_handler_that_is_gone_in_the_guest_is_told_from_a_healthy_extension(
+    handlers: tuple[Handler, ...] | None, found: list[str]
+) -> None:
+    machine = replace(HEALTHY, extensions=(SNAPSHOT,), handlers=handlers)
+    assert [finding.code for finding in findings(machine, APPLICATION)] == found
+
+
+def test_an_extension_that_only_looks_like_ours_is_named() -> None:
+    alike = extension("VMSnapshotLinux", "Succeeded", "Contoso", "VMSnapshotLinux")
+    (finding,) = findings(replace(HEALTHY, extensions=(alike,)), APPLICATION)
+    assert (finding.code, finding.blocks) == ("unknown_publisher", False)
+    assert "Contoso.VMSnapshotLinux" in finding.message
+
+
+def test_a_disk_that_is_no_managed_disk_cannot_be_captured() -> None:
+    unmanaged = Disk("", "blob", "", ephemeral=False, write_accelerator=False)
+    assert codes(replace(HEALTHY, disks=(unmanaged,))) == ["unmanaged_disk"]

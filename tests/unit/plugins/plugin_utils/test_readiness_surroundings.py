@@ -1,0 +1,279 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What lies around a machine, against the simulator: every finding met once, and what cannot be read said."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine import Report, each
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import keeps_extension_out
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_fleet import Question, readiness
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import survey
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency
+
+from tests.unit.plugins.conftest import Stage
+
+Json = dict[str, t.Any]
+READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
+ABSENT = {"linux_scripts": "ok"}
+EXTENSION = "Microsoft.Compute/virtualMachines/extensions"
+
+
+def asked(azure: Stage, question: Question | None = None) -> dict[str, Json]:
+    targets = azure.targets()
+
+    async def story(arm: Arm) -> list[Report]:
+        around = await survey(arm, targets)
+        return await each(
+            arm,
+            targets,
+            lambda arm, target: readiness(arm, target, around[target.vm.subscription], question or Question()),
+            noun="readiness",
+            interval=0,
+            tell=print,
+            allowed=600,
+        )
+
+    before = azure.simulator.writes
+    hosts = {report.host: report.describe() for report in azure.run(story)}
+    assert azure.simulator.writes == before
+    return hosts
+
+
+def codes(host: Json, severity: str = "") -> list[str]:
+    return [finding["code"] for finding in host["findings"] if severity in ("", finding["severity"])]
+
+
+def put(azure: Stage, path: str, properties: Json, version: str) -> None:
+    async def story(arm: Arm) -> None:
+        await arm.request("PUT", path, version, doing="set the stage", body={"properties": properties})
+
+    azure.run(story)
+
+
+def group(azure: Stage) -> str:
+    return azure.simulator.vm_ids[0].partition("/providers/")[0]
+
+
+def test_a_fleet_is_ready_when_nothing_speaks_against_it(azure: Stage) -> None:
+    azure.vms(
+        {"name": "lin{n}", "count": 5, **READY}, {"name": "win", "os": "windows", "snapshot_extension": "present"}
+    )
+    hosts = asked(azure)
+    assert {host["verdict"] for host in hosts.values()} == {"ready"}
+    assert hosts["win"]["facts"]["points_limit"] == 500
+    assert azure.simulator.writes == []
+
+
+def test_what_a_fleet_shares_is_read_once(azure: Stage) -> None:
+    azure.vms({"name": "vm{n}", "count": 25, **READY})
+    before = len(azure.simulator.requests)
+    asked(azure)
+    seen = [seen.path for seen in azure.simulator.requests[before:] if seen.path.startswith("/subscriptions/")]
+    # The subscription's locks, disks and collections, the group's policies, and one read per machine.
+    assert len(seen) == 4 + 25
+
+
+def test_every_finding_has_a_code_a_severity_a_sentence_a_remedy_and_a_page(azure: Stage) -> None:
+    azure.vms(
+        {"name": "off", **READY, "power": "deallocated"},
+        {"name": "silent", **READY, "agent": "not_ready"},
+        {"name": "conf", **READY, "security_type": "ConfidentialVM"},
+        {"name": "preview", **READY, "security_type": "ConfidentialVM", "size": "Standard_DC4as_v6"},
+        {"name": "moving", **READY, "provisioning_state": "Updating"},
+        {"name": "broken", **READY, "provisioning_state": "Failed"},
+        {"name": "coreos", **READY, "os_name": "flatcar", "os_version": "3815"},
+        {"name": "reboot", "os": "windows", "snapshot_extension": "present", "reboot_pending": True},
+        {"name": "shared", **READY, "disks": {"data": [{"shared": True}]}},
+        {"name": "ephemeral", **READY, "disks": {"os": {"ephemeral": True}}},
+    )
+    hosts = asked(azure)
+    assert {name: codes(host) for name, host in hosts.items()} == {
+        "off": ["vm_not_running"],
+        "silent": ["agent_not_ready"],
+        "conf": ["confidential_vm"],
+        "preview": ["confidential_vm"],
+        "moving": ["vm_is_changing"],
+        "broken": ["vm_change_failed"],
+        "coreos": ["system_not_supported"],
+        "reboot": ["reboot_pending"],
+        "shared": ["shared_disk"],
+        "ephemeral": ["ephemeral_os_disk"],
+    }
+    assert hosts["conf"]["verdict"] == "blocked"
+    assert hosts["preview"]["verdict"] == "warned"
+    for host in hosts.values():
+        for finding in host["findings"]:
+            assert all(finding[key] for key in ("code", "severity", "message", "remedy", "docs")), finding
+
+
+def test_a_shared_disk_can_be_excluded(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "disks": {"data": [{"shared": True}]}})
+    (finding,) = asked(azure)["db1"]["findings"]
+    disk = finding["remedy"].rpartition(" ")[2]
+    assert asked(azure, Question(exclude_disks=(disk,)))["db1"]["ready"]
+
+
+def test_another_owner_of_points_is_named(azure: Stage) -> None:
+    backup = {
+        "collection": "AzureBackup_db1_1",
+        "resource_group": "AzureBackupRG_westeurope_1",
+        "name": "p",
+        "age": "8h",
+    }
+    azure.vms({"name": "db1", **READY, "points": [backup, {"collection": "mine-by-hand", "name": "q", "age": "9h"}]})
+    host = asked(azure)["db1"]
+    assert codes(host) == ["another_owner", "another_owner"]
+    assert sorted(held["owner"] for held in host["facts"]["collections"]) == ["Azure Backup", "Somebody else"]
+    assert host["facts"]["points"] == 2
+
+
+def test_a_point_in_the_making_of_somebody_else_blocks(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.take("db1")
+
+    def reopen(world: t.Any) -> None:
+        (points,) = world.points.values()
+        (point,) = [*points.values()]
+        world.put_point(replace(point, state="Creating"))
+
+    azure.simulator.call(reopen)
+    host = asked(azure)["db1"]
+    assert "restore_point_in_the_making" in codes(host, "warns")
+    foreign = asked(azure, Question(collection_group="elsewhere"))["db1"]
+    assert "restore_point_in_the_making" in codes(foreign, "blocks")
+
+
+def test_the_limits_of_time_and_number_are_told_before_azure_refuses(azure: Stage) -> None:
+    def points(count: int, age: str) -> list[Json]:
+        return [{"collection": "c", "name": f"p{number}", "age": age} for number in range(count)]
+
+    azure.vms(
+        {"name": "early", **READY, "points": points(1, "90m")},
+        {"name": "often", **READY, "points": [{**p, "collection": "d"} for p in points(3, "10m")]},
+        {"name": "many", **READY, "points": [{**p, "collection": "e"} for p in points(460, "5d")]},
+    )
+    hosts = asked(azure)
+    assert "too_early" in codes(hosts["early"], "warns")
+    assert "three_per_hour" in codes(hosts["often"], "blocks")
+    assert "points_limit" in codes(hosts["many"], "warns")
+    assert "460 of 500" in hosts["many"]["cause"]
+    relaxed = asked(azure, Question(min_interval=timedelta(minutes=20)))
+    assert "too_early" not in codes(relaxed["early"])
+
+
+@pytest.mark.parametrize(
+    ("place", "level", "code", "severity"),
+    [
+        ("group", "CanNotDelete", "lock_covers_restore_points", "warns"),
+        ("group", "ReadOnly", "lock_forbids_restore_points", "blocks"),
+        ("vm", "ReadOnly", "lock_forbids_extension", "warns"),
+    ],
+)
+def test_locks_that_hinder_points_are_found(azure: Stage, place: str, level: str, code: str, severity: str) -> None:
+    azure.vms({"name": "db1", **READY})
+    scope = group(azure) if place == "group" else azure.simulator.vm_id("db1")
+    put(azure, lock_path(scope, "theirs"), {"level": level}, "2020-05-01")
+    assert codes(asked(azure)["db1"], severity) == [code]
+
+
+def test_a_lock_elsewhere_is_no_finding(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY}, {"name": "far", "resource_group": "rg-far", **READY})
+    far = azure.simulator.vm_id("far").partition("/providers/")[0]
+    put(azure, lock_path(far, "theirs"), {"level": "ReadOnly"}, "2020-05-01")
+    assert asked(azure)["db1"]["findings"] == []
+
+
+def test_a_policy_that_keeps_the_extension_out_blocks_where_it_is_missing(azure: Stage) -> None:
+    azure.vms({"name": "there", **READY}, {"name": "missing", **ABSENT})
+    subscription = f"/subscriptions/{azure.simulator.subscription_id}/providers/Microsoft.Authorization"
+    rule = {
+        "if": {
+            "allOf": [
+                {"field": "type", "equals": EXTENSION},
+                {"field": f"{EXTENSION}/type", "notIn": "[parameters('approved')]"},
+            ]
+        },
+        "then": {"effect": "deny"},
+    }
+    definition = f"{subscription}/policyDefinitions/approved"
+    put(azure, definition, {"policyRule": rule, "parameters": {"approved": {"type": "Array"}}}, "2023-04-01")
+    assignment = f"{group(azure)}/providers/Microsoft.Authorization/policyAssignments/approved"
+    body = {
+        "policyDefinitionId": definition,
+        "displayName": "Approved only",
+        "parameters": {"approved": {"value": ["X"]}},
+    }
+    put(azure, assignment, body, "2023-04-01")
+    hosts = asked(azure)
+    assert codes(hosts["missing"], "blocks") == ["policy_forbids_extension"]
+    assert "'Approved only' forbids" in hosts["missing"]["cause"]
+    assert hosts["there"]["ready"]
+
+
+def test_what_may_not_be_read_is_said_and_does_not_stop_the_rest(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY}, {"name": "off", "power": "deallocated"})
+    azure.simulator.add_fault("denied", action="Microsoft.Authorization/*")
+    hosts = asked(azure)
+    assert codes(hosts["db1"]) == ["not_checked", "not_checked"]
+    assert "Microsoft.Authorization/locks/read" in hosts["db1"]["cause"]
+    assert codes(hosts["off"], "blocks") == ["vm_not_running"]
+
+
+def test_a_machine_that_cannot_be_read_fails_alone(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY}, {"name": "odd", **READY})
+    azure.simulator.add_fault("denied", vm="odd", action="Microsoft.Compute/virtualMachines/read")
+    hosts = asked(azure)
+    assert (hosts["db1"]["verdict"], hosts["odd"]["verdict"]) == ("ready", "failed")
+    assert hosts["odd"]["failure"]["code"] == "AuthorizationFailed"
+
+
+def test_crash_consistency_across_disks_has_its_exceptions(azure: Stage) -> None:
+    disks = {"os": {"caching": "ReadOnly"}, "data": [{"caching": "ReadWrite"}]}
+    azure.vms({"name": "db1", **READY, "disks": disks})
+    crash = Question(wanted=Consistency.CrashConsistent)
+    assert codes(asked(azure, crash)["db1"]) == ["crash_not_across_disks"]
+    assert codes(asked(azure)["db1"]) == []
+
+
+def policy(condition: t.Any, effect: str = "deny", parameters: Json | None = None) -> Json:
+    return {"policyRule": {"if": condition, "then": {"effect": effect}}, "parameters": parameters or {}}
+
+
+IS_EXTENSION = {"field": "type", "equals": EXTENSION}
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "forbids"),
+    [
+        (policy(IS_EXTENSION), {}, True),
+        (policy(IS_EXTENSION, "audit"), {}, False),
+        (policy({"field": "type", "equals": "Microsoft.Compute/disks"}), {}, False),
+        (policy({"allOf": [IS_EXTENSION, {"field": "tags.owner", "exists": "false"}]}), {}, None),
+        (
+            policy({"allOf": [{"field": "type", "like": "Microsoft.Net*"}, {"field": "tags.x", "equals": ""}]}),
+            {},
+            False,
+        ),
+        (policy({"not": {"field": f"{EXTENSION}/publisher", "like": "Microsoft.*"}}), {}, False),
+        (policy({"anyOf": [{"field": "location", "equals": "x"}, IS_EXTENSION]}), {}, True),
+        (policy(IS_EXTENSION, "[parameters('effect')]", {"effect": {"defaultValue": "Deny"}}), {}, True),
+        (
+            policy(IS_EXTENSION, "[parameters('effect')]", {"effect": {"defaultValue": "Deny"}}),
+            {"effect": {"value": "Audit"}},
+            False,
+        ),
+        (policy({"field": f"{EXTENSION}/type", "in": "[parameters('unknown')]"}), {}, None),
+        (policy(["nonsense"]), {}, None),
+        ({}, {}, False),
+    ],
+)
+def test_a_policy_is_read_with_three_answers(rule: Json, given: Json, forbids: bool | None) -> None:
+    assert keeps_extension_out(rule, given, "linux") is forbids
