@@ -66,6 +66,11 @@ def run(machine: Machine, line: str, stdin: bytes) -> Output:
     return _answered(machine, name, arguments)
 
 
+def reads_input(line: str) -> bool:
+    """Whether a command line is the one that reads its text from standard input."""
+    return _decoded(line) == _text("_reader")
+
+
 def _answered(machine: Machine, name: str, arguments: dict[str, t.Any]) -> Output:
     if machine.language_mode != "FullLanguage":
         return Output(3, f"##appconsistent language {machine.language_mode}\r\n".encode())
