@@ -37,7 +37,7 @@ def _run(argv: List[str], seconds: float) -> _Ended:
     # possible: the disk may be full.
     memory = "/run" if os.access("/run", os.W_OK) else None
     with tempfile.TemporaryFile(dir=memory) as output:
-        child = subprocess.Popen(
+        child = subprocess.Popen(  # pylint: disable=ansible-bad-function
             argv,
             stdin=subprocess.DEVNULL,
             stdout=output,

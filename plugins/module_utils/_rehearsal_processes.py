@@ -76,7 +76,9 @@ class Outcome(NamedTuple):
 class _Script(Child):
     def __init__(self, argv: List[str], environment: Dict[str, str]) -> None:
         # The same call as the extension's; what it inherits was arranged before.
-        self._process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+        self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        )
         self._ended_at: Optional[float] = None
         self.pid = self._process.pid
 
@@ -160,7 +162,7 @@ class _RealWorld(World):
         return child
 
     def guard(self, post: List[str]) -> None:
-        self._guardian = subprocess.Popen(
+        self._guardian = subprocess.Popen(  # pylint: disable=ansible-bad-function
             ["sh", "-c", _GUARDIAN, _NAME, *post],
             stdin=subprocess.PIPE,
             stdout=self._report,
@@ -257,7 +259,7 @@ def in_own_processes(work: Callable[[World], Dict[str, Any]], around: Surroundin
 
 def run_here(argv: List[str], around: Surroundings, seconds: float) -> None:
     """Run post in the module itself, when nobody else is left to do it. It is never ended."""
-    post = subprocess.Popen(
+    post = subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

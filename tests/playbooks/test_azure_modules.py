@@ -27,7 +27,9 @@ AZURE_MODULES = (
 
 
 def task(module: str, _name: str = "", **options: t.Any) -> dict[str, t.Any]:
-    keywords = {key: options.pop(key) for key in ("run_once", "register", "environment") if key in options}
+    keywords: dict[str, t.Any] = {
+        key: options.pop(key) for key in ("run_once", "register", "environment") if key in options
+    }
     return {"name": _name or module, f"{NAMESPACE}.{module}": options, **keywords}
 
 
@@ -221,13 +223,14 @@ def test_the_azure_clis_login_is_used_when_nothing_else_is_given(controller: Con
     # The real azure-identity calls a program of this name and reads what it prints.
     program = controller.folder / "bin" / "az"
     program.parent.mkdir()
-    answer = {"accessToken": controller.token(), "expires_on": 4102444800, "tokenType": "Bearer"}
+    token = controller.token()
+    answer = {"accessToken": token, "expires_on": 4102444800, "tokenType": "Bearer"}
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n")
     program.chmod(0o700)
     controller.environment["PATH"] = f"{program.parent}:{os.environ['PATH']}"
     run = controller.play(task("snapshot_extension_info"))
     assert run.status == 0, run.output
-    assert answer["accessToken"] not in run.output
+    assert token not in run.output
 
 
 def examples(module: str) -> list[dict[str, t.Any]]:

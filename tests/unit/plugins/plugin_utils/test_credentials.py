@@ -59,7 +59,8 @@ def test_every_way_to_sign_in_is_found_from_the_environment(environment: dict[st
 
 def test_a_users_password_is_refused_by_name() -> None:
     settings = c.collect({}, {"AZURE_AD_USER": "somebody@example.org", "AZURE_PASSWORD": "pw"})
-    with pytest.raises(CredentialError, match=r"\(AZURE_AD_USER\) cannot be used to sign in .* Use a service principal"):
+    said = r"\(AZURE_AD_USER\) cannot be used to sign in .* Use a service principal"
+    with pytest.raises(CredentialError, match=said):
         c.how_to_sign_in(settings, cli_found=False)
 
 
