@@ -17,6 +17,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible_collections.appconsistent.azure.plugins.modules import guest_snapshot_info
 
 from tests.linux_guest import LinuxGuest
 from tests.system.linux_guest.conftest import MakeGuest
@@ -31,10 +33,11 @@ print(json.dumps(gather(guest)["guest_snapshot"]))
 """
 
 
-def look(guest: LinuxGuest, later: float = 0.0) -> Json:
+def look(guest: LinuxGuest, later: float = 0.0, user: str | None = None) -> Json:
     """What the module's core sees in the guest, so many seconds from now."""
     environment = [f"PYTHONPATH={ROOT}/.tree", "PYTHONDONTWRITEBYTECODE=1"]
-    seen: Json = json.loads(guest.run(["env", *environment, GUEST_PYTHON, "-c", _LOOK, str(later)]).stdout)
+    done = guest.run(["env", *environment, GUEST_PYTHON, "-c", _LOOK, str(later)], user=user)
+    seen: Json = json.loads(done.stdout)
     return seen
 
 
@@ -166,18 +169,34 @@ def test_a_writer_that_sleeps_on_a_frozen_file_system_is_seen_without_touching_i
     assert "freeze.blocked_writers" not in codes(look(shared_guest))
 
 
-def test_the_module_says_it_over_ssh_and_without_root_says_what_it_lacks(shared_guest: LinuxGuest) -> None:
+def test_the_module_says_it_over_ssh(shared_guest: LinuxGuest) -> None:
     deploy(shared_guest)
     shared_guest.snapshot("over-ssh")
     wanted = task("guest_snapshot_info", wire_server_timeout=0)
-    as_root, as_nobody = play(shared_guest, wanted, {**wanted, "become": True, "become_user": "nobody"})
-    seen = as_root["guest_snapshot"]
-    assert as_root["changed"] is False
+    told, checked = play(shared_guest, wanted, {**wanted, "check_mode": True})
+    seen = told["guest_snapshot"]
+    assert (told["changed"], checked["guest_snapshot"]["last_run"]) == (False, seen["last_run"])
     assert (seen["last_run"]["task"], seen["last_run"]["consistency_reached"]) == ("over-ssh", "application")
     assert seen["agent"]["state"] == "running"
     assert seen["agent"]["wire_server"] == {"80": "not_probed", "32526": "not_probed"}
-    if "guest_snapshot" in as_nobody:
-        assert as_nobody["guest_snapshot"]["findings"][0]["code"] == "guest.not_root"
+
+
+def test_without_root_it_says_so_and_shows_what_it_can(shared_guest: LinuxGuest) -> None:
+    deploy(shared_guest)
+    shared_guest.snapshot("nobody")
+    seen = look(shared_guest, user="daemon")
+    assert seen["findings"][0]["code"] == "guest.not_root"
+    assert seen["extension"]["installed"] is False
+
+
+def test_the_examples_of_the_documentation_run(shared_guest: LinuxGuest) -> None:
+    deploy(shared_guest)
+    shared_guest.snapshot("examples")
+    examples = yaml.safe_load(guest_snapshot_info.EXAMPLES)
+    for example in examples:
+        example.pop("become", None)  # we are root already, and sudo may not be there
+    results = play(shared_guest, *examples)
+    assert [result.get("failed", False) for result in results] == [False] * len(examples)
 
 
 def test_an_uninstalled_extension_is_dated(new_guest: MakeGuest) -> None:
