@@ -120,12 +120,12 @@ def test_the_prediction_of_the_checks_is_what_the_extension_then_does(shared_gue
 
 
 @pytest.mark.parametrize("fault", ["post_never_run", "daemon_killed_while_frozen"])
-def test_a_run_whose_process_was_killed_is_lost_and_the_hold_is_pointed_out(
-    shared_guest: LinuxGuest, fault: str
-) -> None:
-    deploy(shared_guest)
-    shared_guest.snapshot("killed-" + fault.replace("_", "-"), fault=fault)
-    seen = look(shared_guest)
+def test_a_run_whose_process_was_killed_is_lost_and_the_hold_is_pointed_out(new_guest: MakeGuest, fault: str) -> None:
+    # Of its own: what is frozen then stays so for a while.
+    guest = new_guest("killed")
+    deploy(guest)
+    guest.snapshot("killed", fault=fault)
+    seen = look(guest)
     assert (seen["last_run"]["state"], seen["last_run"]["consistency_reached"]) == ("lost", None)
     assert {"run.lost", "run.post_never_ran"} <= set(codes(seen))
 
