@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 import textwrap
+import typing as t
 from collections import Counter
+from pathlib import Path
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, find_vm_id, tell
@@ -17,7 +21,7 @@ from ..plugin_utils._progress import reporting, table
 from ..plugin_utils._spans import parse
 from ..plugin_utils._verdict import Outcome, Verdict, from_error
 from ..plugin_utils._wish import Wish
-from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._wish_options import RETENTION_SPEC, SCHEDULE_SPEC, WISH_SPEC, read_wish
 
 # Custom statistics travel to every later node of an AWX workflow as extra variables: 10,000 machines stay below 3 MB.
 LONGEST_CAUSE = 160
@@ -29,10 +33,12 @@ class ActionModule(AzureAction):
         **AZURE_SPEC,
         **WISH_SPEC,
         **SCHEDULE_SPEC,
+        **RETENTION_SPEC,
         "vms": {"type": "dict"},
         "wait": {"type": "bool", "default": True},
         "progress_interval": {"type": "str", "default": "10s"},
         "quiet": {"type": "bool", "default": False},
+        "results_file": {"type": "path"},
         "stats_key": {"type": "str", "no_log": False},
     }
 
@@ -48,6 +54,8 @@ class ActionModule(AzureAction):
             outcomes = [*wrong, *await take_all(arm, targets, wish, check=check, board=board)]
         _raise_if_nobody_answered(outcomes)
         lines = table(outcomes)
+        if params.get("results_file"):
+            write_results(params["results_file"], outcomes)
         if not quiet:
             for line in lines:
                 tell(line)
@@ -63,12 +71,14 @@ class ActionModule(AzureAction):
         targets: list[Target] = []
         wrong: list[Outcome] = []
         for host in hosts:
+            variables = _variables(hostvars, host)
             try:
-                vm = find_vm_id(str(given[host]) if given is not None else "", _variables(hostvars, host), str(host))
+                vm = find_vm_id(str(given[host]) if given is not None else "", variables, str(host))
+                application, wave = place_of(variables, str(host))
             except AppConsistentError as error:
                 wrong.append(from_error(_outcome_without_vm(str(host), wish), error))
             else:
-                targets.append(Target(str(host), vm))
+                targets.append(Target(str(host), vm, application=application, wave=wave))
         return targets, wrong
 
 
@@ -104,7 +114,8 @@ def statistics_of(outcomes: list[Outcome], key: str) -> Json:
         return {}
     hosts = {
         outcome.host: {
-            "ok": outcome.good,
+            # A planned point is none: what reads this (a report, a later job) asks for what is there.
+            "ok": outcome.good and outcome.verdict is not Verdict.PLANNED,
             "verdict": outcome.verdict.value,
             "reached": outcome.reached.label,
             "point": outcome.point.name if outcome.point else "",
@@ -114,6 +125,28 @@ def statistics_of(outcomes: list[Outcome], key: str) -> Json:
     }
     # Aggregated, so that the batches of a play with `serial` join under one key.
     return {"ansible_stats": {"data": {key: {"hosts": hosts}}, "per_host": False, "aggregate": True}}
+
+
+def place_of(variables: t.Mapping[str, t.Any], host: str) -> tuple[str, int]:
+    """Return the application and the wave that a host's variables put it in."""
+    wave = variables.get("azure_wave", 0)
+    if isinstance(wave, bool) or not str(wave).strip().lstrip("-").isdigit():
+        raise InvalidInput(
+            f"{host}: azure_wave is {wave!r}, which is no whole number", advice="Number the waves 1, 2, 3."
+        )
+    return str(variables.get("azure_application") or ""), int(wave)
+
+
+def write_results(path: str, outcomes: list[Outcome]) -> None:
+    """Write what came out for each host to a file that only its owner can read, in one step."""
+    target = Path(path)
+    text = json.dumps({outcome.host: outcome.describe() for outcome in outcomes}, indent=2)
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
+            file.write(text + "\n")
+        Path(file.name).replace(target)
+    except OSError as error:
+        display.warning(f"The results could not be written to {path}: {error}")
 
 
 def _variables(hostvars: Json, host: str) -> Json:
