@@ -36,8 +36,9 @@ $(VENV)/.demo: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements.txt
 	touch $@
 
-$(VENV)/.test: tests/requirements.txt $(VENV)/.demo
+$(VENV)/.test: tests/requirements.txt tests/awx/fetch_collections.py $(VENV)/.demo
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r tests/requirements.txt
+	$(BIN)/python -m tests.awx.fetch_collections $(VENV)/collections
 	touch $@
 
 $(VENV)/.lint: requirements-dev.txt $(VENV)/.test

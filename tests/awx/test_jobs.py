@@ -116,7 +116,11 @@ def test_verify_makes_nothing_and_fails_where_there_is_no_good_point(awx: Awx) -
     assert job.failed_hosts == ["db2"]
     assert "There is no restore point of the schedule appconsistent that is ApplicationConsistent" in job.messages[0]
     assert awx.simulator.writes == before
-    assert job.artifacts[f"appconsistent_points_{job.id}"]["hosts"]["db1"]["verdict"] == "fresh"
+    told = job.artifacts[f"appconsistent_points_{job.id}"]["hosts"]
+    assert {name: (host["ok"], host["verdict"]) for name, host in told.items()} == {
+        "db1": (True, "fresh"),
+        "db2": (False, "planned"),
+    }
 
 
 @pytest.mark.parametrize("playbook", ["prepare", "restore_points", "verify"])
