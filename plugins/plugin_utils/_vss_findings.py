@@ -101,9 +101,12 @@ def _about_asking(survey: Survey) -> t.Iterator[Finding]:
             "Run the check again; if it stays so, run vssadmin list writers on the guest and report its output.",
             "; ".join(listing.unread) or None,
         )
-    for name, problem in sorted(survey.problems.items()):
+    for name in ("providers", "storage", "volumes"):
+        problem = survey.problems.get(name)
+        if problem is None:
+            continue
         yield Finding(
-            f"vss.{name}_unreadable" if name in {"providers", "storage", "volumes"} else "vss.part_unreadable",
+            f"vss.{name}_unreadable",
             WARNING,
             f"The guest could not list its {name}.",
             "WMI does not answer there: look at the service Winmgmt.",
