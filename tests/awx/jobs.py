@@ -108,12 +108,13 @@ class Running:
         return self.result()
 
     def kill(self) -> None:
-        """End it as AWX's cancel does after ansible-runner's grace: SIGKILL to the process group."""
-        groups = {os.getpgid(pid) for pid in self.processes() if _alive(pid)}
-        for group in groups - {os.getpgid(0)}:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(group, signal.SIGKILL)
+        """End it as AWX's cancel does: SIGKILL to everything that the job's container holds, all at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
+        while pids := self.processes():
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def processes(self) -> list[int]:
         """Every process of this job, known by the JOB_ID that AWX gives it and its private data folder."""
@@ -141,10 +142,6 @@ class Running:
             read["stdout"],
             tuple(sorted(events, key=lambda event: event["counter"])),
         )
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 class Awx:
@@ -204,7 +201,7 @@ class Awx:
         verbosity: int = 0,
         variables: Mapping[str, t.Any] | None = None,
         workflow_job: int = 0,
-        wrapper: str = "",
+        first_in_path: Path | None = None,
     ) -> Running:
         """Launch a job. `playbook` is named as in AWX: a path in the project, or the FQCN of a collection's one."""
         number = next(self.jobs)
@@ -224,12 +221,14 @@ class Awx:
         bin_folder = Path(sys.executable).parent
         command = [str(bin_folder / "ansible-runner"), "run", str(folder), "--playbook", playbook, "--ident", "job"]
         command += ["--cmdline", " ".join(["-u", "root", "--forks=5", *line])]
-        if wrapper:
-            command += ["--binary", wrapper]
         process = subprocess.Popen(
             command,
             # AWX drops HOME in container groups; what the tests' own user has at home must not help either.
-            env={"PATH": f"{bin_folder}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(folder)},
+            env={
+                "PATH": f"{first_in_path or bin_folder}:{bin_folder}:/usr/bin:/bin",
+                "LC_ALL": "C.UTF-8",
+                "HOME": str(folder),
+            },
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
