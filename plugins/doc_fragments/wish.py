@@ -64,7 +64,26 @@ options:
       - Without it, any good point of the schedule younger than O(max_age) is enough.
     type: str
   max_age:
-    description: A good point of the schedule younger than this, such as V(24h), is fresh. Not used with O(schedule_key).
+    description:
+      - A good point of the schedule younger than this, such as V(24h), is fresh. Not used with O(schedule_key).
     type: str
     default: 24h
+"""
+
+    RETENTION = r"""
+options:
+  keep:
+    description:
+      - How many points of the schedule to keep for each machine; older ones are deleted, after a good new one or when
+        a fresh one is there, never before.
+      - Points of other schedules, other tools and people are never touched.
+    type: int
+  keep_for:
+    description: Points of the schedule older than this, such as V(30d), are deleted. Together with O(keep), either is
+      reason enough.
+    type: str
+  keep_good:
+    description: At least so many application-consistent points of the schedule stay, however old.
+    type: int
+    default: 1
 """

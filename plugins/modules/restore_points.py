@@ -14,6 +14,9 @@ description:
     that is reported as V(degraded), never as reached.
   - Names are derived from O(schedule) and time or O(schedule_key), so a run that is killed, repeated or run twice at
     once adopts what is there and never makes a point twice.
+  - Machines with the same variable C(azure_application) are taken in the order of their variable C(azure_wave), the
+    machines of one wave at once. After a wave in which one fell short the later waves of that application are not
+    begun. Azure has no restore point of several machines at one instant.
   - One machine's failure does not stop the others and does not fail the task; look at RV(hosts). The role
     P(appconsistent.azure.restore_points#role) asserts the verdict on each host.
 options:
@@ -35,6 +38,11 @@ options:
     description: Whether to print neither progress nor the table at the end.
     type: bool
     default: false
+  results_file:
+    description:
+      - File on the controller to write RV(hosts) to as JSON, readable by its owner only. For fleets whose result is
+        larger than what AWX keeps of an event.
+    type: path
   stats_key:
     description:
       - Publishes a short form of RV(hosts) as custom statistics under this name. AWX keeps them as the artifacts of the
@@ -59,6 +67,7 @@ extends_documentation_fragment:
   - appconsistent.azure.wish
   - appconsistent.azure.wish.consistency
   - appconsistent.azure.wish.schedule
+  - appconsistent.azure.wish.retention
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group
@@ -85,6 +94,17 @@ EXAMPLES = r"""
       ansible.builtin.assert:
         that: points.hosts[inventory_hostname].ok
         fail_msg: "{{ points.hosts[inventory_hostname].cause }} {{ points.hosts[inventory_hostname].advice }}"
+
+- name: Keep thirty of them, and in any case the last three good ones
+  hosts: azure_vms
+  gather_facts: false
+  tasks:
+    - name: Take the missing ones and delete what is too many
+      appconsistent.azure.restore_points:
+        schedule: nightly
+        keep: 30
+        keep_good: 3
+      run_once: true
 
 - name: Exactly one restore point per VM before a change, file-system-consistent is good enough
   hosts: azure_vms
@@ -154,6 +174,11 @@ hosts:
     next_attempt:
       description: When the next attempt makes sense, if that is known.
       type: str
+    retention:
+      description:
+        - What became of old points, with C(removed) and C(failed) by name and reason, how many are C(kept) of the
+          schedule, how many C(others) there are, and a C(warning). Empty without O(keep) and O(keep_for).
+      type: dict
     vm_id:
       description: Resource ID of the virtual machine.
       type: str

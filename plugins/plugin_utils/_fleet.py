@@ -29,13 +29,15 @@ from ._restore_points import (
     check_not_deleting,
     check_owner,
     default_collection,
+    delete_point,
     make_collection,
     read_collection,
     read_point,
 )
+from ._retention import Pruned, surplus
 from ._spans import words
 from ._verdict import Outcome, Verdict, from_error, judge
-from ._wish import Adopt, Keep, Step, TooEarly, Wish, next_step
+from ._wish import Adopt, Keep, Step, TooEarly, Wish, next_step, of_schedule
 
 # Seconds before a machine is tried again after a failure that passes by itself, such as a change to it meanwhile.
 RETRY_PAUSE = 30.0
@@ -43,11 +45,16 @@ RETRY_PAUSE = 30.0
 
 @dataclass(frozen=True)
 class Target:
-    """A machine of the fleet: the inventory's name for it, its id, and where its points are kept."""
+    """A machine of the fleet: the inventory's name for it, its id, and where its points are kept.
+
+    Machines of one `application` are taken in the order of their `wave`, those of one wave at once.
+    """
 
     host: str
     vm: VmId
     collection: CollectionId | None = None
+    application: str = ""
+    wave: int = 0
 
 
 @dataclass
@@ -75,7 +82,43 @@ async def take_all(
     board = board or Board()
     for target in targets:
         board.put(target.host, "waiting")
-    return list(await asyncio.gather(*(take(arm, target, wish, check=check, board=board) for target in targets)))
+    applications: dict[str, list[Target]] = {}
+    for target in targets:
+        applications.setdefault(target.application, []).append(target)
+    taken = await asyncio.gather(*(_take_waves(arm, group, wish, check, board) for group in applications.values()))
+    outcomes = {outcome.host: outcome for group in taken for outcome in group}
+    return [outcomes[target.host] for target in targets]
+
+
+async def _take_waves(arm: Arm, targets: t.Sequence[Target], wish: Wish, check: bool, board: Board) -> list[Outcome]:
+    """Take care of one application, wave by wave; Azure has no point of several machines at one instant.
+
+    After a wave in which a machine fell short the later ones are not begun: they could not fit the earlier ones.
+    """
+    outcomes: list[Outcome] = []
+    for wave in sorted({target.wave for target in targets}):
+        members = [target for target in targets if target.wave == wave]
+        short = next((outcome for outcome in outcomes if not outcome.good), None)
+        if short is not None:
+            for target in members:
+                outcomes.append(_not_begun(target, wish, short))
+                board.end(outcomes[-1])
+            continue
+        outcomes += await asyncio.gather(*(take(arm, target, wish, check=check, board=board) for target in members))
+    return outcomes
+
+
+def _not_begun(target: Target, wish: Wish, short: Outcome) -> Outcome:
+    return Outcome(
+        target.host,
+        target.vm.path,
+        Verdict.REFUSED,
+        wish.consistency,
+        wish.minimum,
+        cause=f"Its wave of the application {target.application or 'without a name'} was not begun, because "
+        f"{short.host} in an earlier one is {short.verdict.value}",
+        advice=f"Put {short.host} right, then run this again.",
+    )
 
 
 async def take(arm: Arm, target: Target, wish: Wish, *, check: bool, board: Board | None = None) -> Outcome:
@@ -128,7 +171,32 @@ class _Work:
                 break
         if outcome.verdict is Verdict.RUNNING and outcome.point is None and self.name:
             outcome = replace(outcome, cause=f"The restore point {self.name} is still in the making")
-        return replace(outcome, changed=self.wrote or outcome.verdict is Verdict.PLANNED)
+        if outcome.good and self.wish.retention.limits:
+            outcome = replace(outcome, pruned=await self._prune(coming=int(outcome.verdict is Verdict.PLANNED)))
+        would_remove = self.check and outcome.pruned is not None and bool(outcome.pruned.removed)
+        return replace(outcome, changed=self.wrote or outcome.verdict is Verdict.PLANNED or would_remove)
+
+    async def _prune(self, coming: int) -> Pruned:
+        """Delete what retention lets go, after success only. What cannot be deleted is told, not raised."""
+        self.board.put(self.target.host, "deleting old points")
+        try:
+            collection = await read_collection(self.arm, self.where)
+        except AppConsistentError as error:
+            return Pruned(failed=(("the list of points", error.message),))
+        points = collection.points if collection else ()
+        own = [point for point in points if of_schedule(point, self.wish.schedule)]
+        found = surplus(own, self.wish.retention, self._now(), interval=self.wish.interval, coming=coming)
+        removed, failed = [], []
+        for each in found:
+            try:
+                if not self.check:
+                    await delete_point(self.arm, self.where, each.point.name)
+                    self.wrote = True
+                removed.append(each)
+            except AppConsistentError as error:
+                failed.append((each.point.name, str(error)))
+        kept = len(own) - len(removed) + coming
+        return Pruned(tuple(removed), tuple(failed), kept, len(points) - len(own))
 
     async def _try(self, wish: Wish) -> Outcome:
         self.board.put(self.target.host, "reading")

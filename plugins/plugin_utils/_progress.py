@@ -93,7 +93,7 @@ def _notes(outcome: Outcome) -> str:
     if outcome.verdict is Verdict.PLANNED:
         return "would be made"
     if outcome.good:
-        return ""
+        return outcome.pruned.warning if outcome.pruned else ""
     cause = sentence(outcome.cause)
     return f"{cause} -> {outcome.advice}" if outcome.advice else cause
 

@@ -14,6 +14,7 @@ from ._failures import explain, starts_writer_fallback
 from ._json import Json
 from ._readiness import Finding
 from ._restore_points import Consistency, RestorePoint, describe
+from ._retention import Pruned
 from ._wish import Wish
 
 
@@ -50,6 +51,7 @@ class Outcome:
     failure: Json = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     next_attempt: datetime | None = None
+    pruned: Pruned | None = None
 
     @property
     def good(self) -> bool:
@@ -78,6 +80,7 @@ class Outcome:
             "failure": self.failure,
             "findings": [finding.describe() for finding in self.findings],
             "next_attempt": self.next_attempt.isoformat() if self.next_attempt else "",
+            "retention": self.pruned.describe() if self.pruned else {},
         }
 
 

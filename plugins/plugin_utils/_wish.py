@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ._errors import InvalidInput
 from ._restore_points import Collection, Consistency, RestorePoint, attempt_of, point_name, window_key
+from ._retention import Retention
 
 # Least time between two points of one machine: the support matrix (azure-compute-docs, concepts-restore-points.md)
 # says 3 hours for application-consistent and 1 hour for crash-consistent ones. The overview says three per hour; both
@@ -42,6 +43,7 @@ class Wish:
     wait: bool = True
     timeout: timedelta = timedelta(hours=1)
     attempts: int = 2
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def interval(self) -> timedelta:

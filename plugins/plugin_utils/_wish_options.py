@@ -9,6 +9,7 @@ from ._errors import InvalidInput
 from ._json import Json
 from ._resource_ids import check_name
 from ._restore_points import LONGEST_NAME, Consistency
+from ._retention import Retention
 from ._spans import parse
 from ._wish import Wish
 
@@ -32,6 +33,13 @@ SCHEDULE_SPEC: dict[str, Json] = {
     "schedule": {"type": "str", "default": "appconsistent"},
     "schedule_key": {"type": "str", "no_log": False},
     "max_age": {"type": "str", "default": "24h"},
+}
+
+# Documented in the fragment appconsistent.azure.wish.RETENTION.
+RETENTION_SPEC: dict[str, Json] = {
+    "keep": {"type": "int"},
+    "keep_for": {"type": "str"},
+    "keep_good": {"type": "int", "default": 1},
 }
 
 
@@ -63,4 +71,13 @@ def read_wish(params: Json) -> Wish:
         exclude_disks=tuple(params["exclude_disks"]),
         wait=bool(params.get("wait", True)),
         timeout=parse(params["timeout"], "timeout"),
+        retention=_read_retention(params),
     )
+
+
+def _read_retention(params: Json) -> Retention:
+    keep, keep_for, keep_good = params.get("keep"), params.get("keep_for"), params.get("keep_good", 1)
+    for option, value, least in (("keep", keep, 1), ("keep_good", keep_good, 0)):
+        if value is not None and value < least:
+            raise InvalidInput(f"The option {option} is {value}", advice=f"Give a whole number of at least {least}.")
+    return Retention(keep, parse(keep_for, "keep_for") if keep_for else None, keep_good)

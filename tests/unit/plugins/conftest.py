@@ -16,6 +16,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import Target, take_all
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
@@ -69,6 +70,10 @@ class Stage:
     def targets(self, *names: str) -> list[Target]:
         ids = {vm_id.rsplit("/", 1)[-1]: vm_id for vm_id in self.simulator.vm_ids}
         return [Target(name, parse_vm_id(ids[name], name)) for name in names or ids]
+
+    def collection(self, name: str) -> str:
+        """Return the name of the collection that the collection's code keeps a machine's points in."""
+        return default_collection(self.targets(name)[0].vm).name
 
     def take(self, *names: str, wish: Wish | None = None, check: bool = False) -> dict[str, Outcome]:
         """Take care of the named machines, or of all."""

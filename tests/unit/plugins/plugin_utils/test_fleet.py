@@ -218,3 +218,23 @@ def test_a_machine_that_is_not_there_is_named(azure: Stage) -> None:
     (outcome,) = azure.run(lambda arm: take_all(arm, [ghost], Wish(), check=False))
     assert "Could not read the virtual machine ghost: ResourceNotFound" in outcome.cause or "ghost" in outcome.cause
     assert outcome.verdict is Verdict.FAILED
+
+
+def test_the_waves_of_an_application_come_one_after_the_other(azure: Stage) -> None:
+    azure.vms({"name": "db", **READY}, {"name": "app", **READY}, {"name": "lone", **READY})
+    db, app, lone = azure.targets("db", "app", "lone")
+    targets = [replace(app, application="shop", wave=2), replace(db, application="shop", wave=1), lone]
+    outcomes = azure.run(lambda arm: take_all(arm, targets, Wish(), check=False))
+    assert [outcome.host for outcome in outcomes] == ["app", "db", "lone"]
+    created = {outcome.host: outcome.point.created for outcome in outcomes if outcome.point and outcome.point.created}
+    assert created["db"] < created["app"]
+
+
+def test_after_a_wave_that_fell_short_the_next_is_not_begun(azure: Stage) -> None:
+    azure.vms({"name": "db", **READY, "power": "deallocated"}, {"name": "app", **READY})
+    db, app = azure.targets("db", "app")
+    targets = [replace(db, application="shop", wave=1), replace(app, application="shop", wave=2)]
+    outcomes = azure.run(lambda arm: take_all(arm, targets, Wish(), check=False))
+    assert [outcome.verdict for outcome in outcomes] == [Verdict.REFUSED, Verdict.REFUSED]
+    assert "because db in an earlier one is refused" in outcomes[1].cause
+    assert azure.simulator.writes == []
