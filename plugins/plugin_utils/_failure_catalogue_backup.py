@@ -83,8 +83,8 @@ BACKUP: tuple[Entry, ...] = (
         key="backup_extension_stuck",
         codes=("ExtensionStuckInDeletionState",),
         cause="The snapshot extension hangs in a state between installed and removed.",
-        remedy="Repair the extension with snapshot_extension, which removes it and lets Azure install it anew. A "
-        "guard on it has to be lifted first, and the agent must be ready.",
+        remedy="Repair the extension with snapshot_extension state=repaired, which removes it, lets Azure install it "
+        "anew and puts its guard back. The agent must be ready for that.",
         retry=Retry.FIX_FIRST,
         example=Example("ExtensionStuckInDeletionState", "Extension state is not supportive to the backup operation"),
     ),
@@ -212,7 +212,7 @@ BACKUP: tuple[Entry, ...] = (
         codes=("UserErrorVmProvisioningStateFailed",),
         cause="An extension failed and took the provisioning state of the VM with it.",
         remedy="Put right the failed extension. If it is the snapshot extension itself, repair it with "
-        "snapshot_extension.",
+        "snapshot_extension state=repaired.",
         retry=Retry.FIX_FIRST,
         example=Example("UserErrorVmProvisioningStateFailed", "The VM is in failed provisioning state"),
     ),

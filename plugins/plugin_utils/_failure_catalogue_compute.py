@@ -43,7 +43,7 @@ COMPUTE: tuple[Entry, ...] = (
         words=r"extension .{0,100}in failed state",
         cause="An extension of the VM is in the state failed and blocks the operation.",
         remedy="Put right or remove the extension that the message names. If it is the snapshot extension, repair it "
-        "with snapshot_extension.",
+        "with snapshot_extension state=repaired.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "OperationNotAllowed",
@@ -162,7 +162,8 @@ COMPUTE: tuple[Entry, ...] = (
         words=r"VMSnapshot",
         seen=(Seen.ARM, Seen.RESTORE_POINT, Seen.EXTENSION),
         cause="The snapshot extension failed in the guest.",
-        remedy="Look at its log in the guest (guest_snapshot_info on Linux), then repair it with snapshot_extension.",
+        remedy="Look at its log in the guest with guest_snapshot_info, then repair it with snapshot_extension "
+        "state=repaired.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "VMExtensionProvisioningError",

@@ -18,8 +18,8 @@ RIGHTS: tuple[Entry, ...] = (
         codes=("ScopeLocked",),
         words=r"virtualMachines/[^/'\s]{1,80}/extensions",
         cause="A management lock guards the extension, as this collection's guard does on purpose.",
-        remedy="Lift the guard with snapshot_extension_guard state=absent if the extension really has to go, and put "
-        "it back afterwards.",
+        remedy="Run snapshot_extension with state=repaired, which lifts the guard and puts it back. For anything else, "
+        "lift it for a while with snapshot_extension_guard state=lifted and a reason.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "ScopeLocked",
@@ -65,8 +65,8 @@ RIGHTS: tuple[Entry, ...] = (
         codes=("RequestDisallowedByPolicy",),
         words=r"delet(e|ing|ion)",
         cause="An Azure Policy with the effect denyAction forbids this deletion, as this collection's guard can.",
-        remedy="Exempt the resource from the policy assignment for as long as it takes; snapshot_extension_guard does "
-        "so for the extension.",
+        remedy="Exempt the resource from the policy assignment for as long as it takes. For the snapshot extension, "
+        "snapshot_extension_guard state=lifted does so, and snapshot_extension state=repaired with policy_guard.",
         retry=Retry.FIX_FIRST,
         docs="Azure Policy definitions denyAction effect",
         example=Example(
