@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Real writes into the applications: the deployed hooks' own probes, and a command that the user names."""
 
+import contextlib
 import os
 import re
+import select
 import signal
 import stat
 import subprocess
-import tempfile
+import time
 from typing import Dict, List, NamedTuple, Optional
 
 from ._printable import decoded, printable
@@ -18,6 +20,7 @@ from ._scripts import SCRIPTS
 DEPLOYED = SCRIPTS + "/probe.sh"
 _LINE = re.compile(r"([0-9]{2}-[A-Za-z0-9_-]{1,100}) ([0-9]{1,3})(?: (.*))?$")
 _LARGEST_OUTPUT = 1 << 16
+_LOOK_AGAIN = 0.1
 _ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -32,32 +35,36 @@ class _Ended(NamedTuple):
 
 
 def _run(argv: List[str], seconds: float) -> _Ended:
-    """Run a command to its end or to the limit. A writer to a held application may not be waited for."""
-    # A file, not a pipe: a client that cannot be ended must not be waited for until it closes it. In memory, if
-    # possible: the disk may be full.
-    memory = "/run" if os.access("/run", os.W_OK) else None
-    with tempfile.TemporaryFile(dir=memory) as output:
-        child = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=_ENVIRONMENT,
-            start_new_session=True,
-        )
-        try:
-            status: Optional[int] = child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            status = None
-            os.killpg(child.pid, signal.SIGKILL)
-            try:
-                child.wait(2.0)
-            except subprocess.TimeoutExpired:
-                # It sleeps uninterruptibly: a file system is frozen. The caller learns enough.
-                pass
-        output.seek(0)
-        return _Ended(status, output.read(_LARGEST_OUTPUT).decode("utf-8", "replace"))
+    """Run a command to its end or to the limit. A writer to a held application may not be waited for any longer."""
+    child = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd="/",
+        env=_ENVIRONMENT,
+        start_new_session=True,
+    )
+    if child.stdout is None:
+        raise OSError("no pipe")
+    deadline = time.monotonic() + seconds
+    output = b""
+    with child.stdout as pipe:
+        while child.poll() is None and time.monotonic() < deadline:
+            if select.select([pipe], [], [], _LOOK_AGAIN)[0]:
+                output = (output + os.read(pipe.fileno(), _LARGEST_OUTPUT))[-_LARGEST_OUTPUT:]
+        while select.select([pipe], [], [], 0)[0] and time.monotonic() < deadline:
+            piece = os.read(pipe.fileno(), _LARGEST_OUTPUT)
+            output = (output + piece)[-_LARGEST_OUTPUT:]
+            if not piece:
+                break
+    if child.returncode is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # In vain when it sleeps uninterruptibly, because a file system is frozen. The caller learns enough.
+            child.wait(2.0)
+        return _Ended(None, output.decode("utf-8", "replace"))
+    return _Ended(child.returncode, output.decode("utf-8", "replace"))
 
 
 def is_trusted(path: str) -> bool:

@@ -39,10 +39,10 @@ CATALOGUE: Dict[str, Tuple[str, str, str]] = {
         "A snapshot is being taken right now (process {pid}), so nothing was rehearsed.",
         "Rehearse when it has ended.",
     ),
-    "rehearsal.another_runs": (
+    "rehearsal.no_lock": (
         ERROR,
-        "Another rehearsal holds {path}, so nothing was rehearsed.",
-        "Wait until it has ended.",
+        "The lock {path} was not given, so nothing was rehearsed: {reason}.",
+        "Wait until the other rehearsal has ended, or see what is in the way there.",
     ),
     "rehearsal.no_extension": (
         INFO,

@@ -32,8 +32,8 @@ class Answer(NamedTuple):
     problem: Optional[str]  # why the task is to fail
 
 
-class _AnotherRuns(Exception):
-    pass
+class _NoLock(Exception):
+    """The text says why."""
 
 
 class Guest(NamedTuple):
@@ -165,12 +165,15 @@ def _not_run(ready: Preparation) -> Dict[str, Any]:
 @contextlib.contextmanager
 def _alone(path: str) -> Iterator[int]:
     """Two rehearsals at once would each find the other's hold."""
-    opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        opened = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _NoLock("it cannot be opened: {0}".format(os.strerror(error.errno or 0))) from error
     try:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise _AnotherRuns from error
+            raise _NoLock("another rehearsal holds it") from error
         yield opened
     finally:
         os.close(opened)
@@ -243,8 +246,8 @@ def rehearse(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Answer:
             with _alone(guest.path(LOCK)) as lock:
                 outcome = guest.conduct(work, ready.around, [lock])
                 result = outcome.result or _after_a_kill(ready, outcome, write)
-        except _AnotherRuns:
-            refusal = finding("rehearsal.another_runs", path=LOCK)
+        except _NoLock as error:
+            refusal = finding("rehearsal.no_lock", path=LOCK, reason=error)
     refused = [refusal] if refusal else []
     found = [each.as_dict() for each in ranked(refused + ready.findings)] + (result["findings"] if result else [])
     found.sort(key=lambda each: ("error", "warning", "info").index(str(each["severity"])))

@@ -8,6 +8,7 @@ from a pipe that only that child writes to; when the child dies it ends pre and 
 word, the module runs post.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -17,7 +18,7 @@ import struct
 import subprocess
 import termios
 import time
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from ._extension_environment import Surroundings
 from ._rehearsal import Child, World
@@ -36,27 +37,55 @@ while read -r word number began; do
         done) exit 0 ;;
     esac
 done
-alive() {
-    read -r about 2>/dev/null <"/proc/$pid/stat" || return 1
-    set -- ${about##*) }
-    case $1 in Z | X) return 1 ;; esac
-    shift 19
-    [ "$1" = "$start" ]
+# is_alive PID START: START "any" takes any. PARENT and START_SEEN are what was found.
+is_alive() {
+    read -r about 2>/dev/null <"/proc/$1/stat" || return 1
+    # shellcheck disable=SC2086
+    set -- "$2" ${about##*) }
+    PARENT=$3 START_SEEN=${21}
+    case $2 in Z | X) return 1 ;; esac
+    [ "$1" = any ] || [ "$1" = "$START_SEEN" ]
+}
+# family PID: "number:start" of it and of all that it started, as far as they are still below it.
+family() {
+    is_alive "$1" any || return 0
+    echo "$1:$START_SEEN"
+    for entry in /proc/[0-9]*/stat; do
+        entry=${entry#/proc/}
+        if is_alive "${entry%/stat}" any && [ "$PARENT" = "$1" ]; then
+            (family "${entry%/stat}")
+        fi
+    done
+}
+# any_left: whether one of the victims is still alive.
+any_left() {
+    for victim in $victims; do
+        is_alive "${victim%:*}" "${victim#*:}" && return 0
+    done
+    return 1
+}
+send() {
+    for victim in $victims; do
+        is_alive "${victim%:*}" "${victim#*:}" && kill "-$1" "${victim%:*}"
+    done
 }
 settle() {
     tries=0
-    while [ "$tries" -lt "$1" ] && alive; do
+    while [ "$tries" -lt "$1" ] && any_left; do
         tries=$((tries + 1))
         sleep 0.1
     done
 }
-case $script in
-    pre)
-        alive && kill -TERM "$pid" && settle 50
-        alive && kill -KILL "$pid" && settle 50
-        ;;
-    post) settle 600 ;;
-esac
+victims="$pid:$start"
+if [ "$script" = pre ] && is_alive "$pid" "$start"; then
+    victims=$(family "$pid")
+    send TERM
+    settle 50
+    send KILL
+    settle 50
+elif [ "$script" = post ]; then
+    settle 600
+fi
 "$@" </dev/null >/dev/null 2>&1
 status=$?
 # Whoever started the rehearsal may be gone too.
@@ -104,23 +133,49 @@ class _Script(Child):
                 pipe.close()
 
     def end(self) -> None:
-        for ending in (self._process.terminate, self._process.kill):
-            ending()
-            try:
-                self._process.wait(5.0)
-                break
-            except subprocess.TimeoutExpired:
-                continue
-        self.poll()
+        # A client that waits for a lock would get it later, so what the script started is ended with it.
+        victims = _family(self.pid)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for pid, began in victims:
+                if _began(pid) == began:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+            deadline = time.monotonic() + 5.0
+            while time.monotonic() < deadline:
+                self.poll()
+                if all(_began(pid) != began for pid, began in victims):
+                    return
+                time.sleep(_SLICE)
+
+
+def _stat(pid: int) -> List[str]:
+    """The fields of proc(5), from the third on; none for a process that has ended."""
+    try:
+        with open("/proc/{0}/stat".format(pid)) as source:
+            fields = source.read().rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return []
+    return [] if fields[0] in "ZX" else fields
 
 
 def _began(pid: int) -> str:
-    """Field 22 of proc(5), as the guardian reads it."""
-    try:
-        with open("/proc/{0}/stat".format(pid)) as source:
-            return source.read().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return "none"
+    fields = _stat(pid)
+    return fields[19] if fields else "none"
+
+
+def _family(pid: int) -> List[Tuple[int, str]]:
+    """A process and all that it started, as far as they are still below it, with the times at which they began."""
+    parents: Dict[int, List[int]] = {}
+    for name in os.listdir("/proc"):
+        fields = _stat(int(name)) if name.isdigit() else []
+        if fields:
+            parents.setdefault(int(fields[1]), []).append(int(name))
+    found, waiting = [], [pid]
+    while waiting:
+        member = waiting.pop()
+        found.append((member, _began(member)))
+        waiting.extend(parents.get(member, []))
+    return [(member, began) for member, began in found if began != "none"]
 
 
 class _RealWorld(World):

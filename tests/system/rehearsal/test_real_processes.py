@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -241,6 +242,15 @@ class TestScripts:
         assert (rehearsal.root / "ended").exists()
         assert (answer["released"], answer["released_by"], rehearsal.count("post")) == (True, "post_again", 2)
 
+    def test_what_a_pre_that_times_out_has_started_is_ended_with_it(self, rehearsal: Rehearsal) -> None:
+        """A client that waits for a lock would get it when post has long released."""
+        rehearsal.tree.scripts(timeoutInSeconds=1)
+        rehearsal.script("post", POST)
+        rehearsal.script("pre", PRE + "sh -c 'echo $$ >{0}/client; sleep 301; :'\n")
+        answer = rehearsal.answer()
+        assert (answer["released"], answer["released_by"]) == (True, "post_again")
+        assert not alive(int((rehearsal.root / "client").read_text()))
+
     def test_a_holder_that_kept_the_pipe_is_ended_by_its_next_write(self, rehearsal: Rehearsal) -> None:
         """As in Azure: the reading end goes with the runner's thread."""
         rehearsal.script("pre", "( trap 'touch {0}/broken-pipe' EXIT; while echo alive; do sleep 0.1; done ) &\n" + PRE)
@@ -313,6 +323,28 @@ class TestKills:
         assert answer["would_report"] is None
         assert "status 0" in answer["problem"]
 
+    @pytest.mark.parametrize("shell", ["dash", "bash", "busybox"])
+    def test_whatever_sh_is_the_guardian_ends_pre_and_releases(self, rehearsal: Rehearsal, shell: str) -> None:
+        path = shutil.which(shell)
+        if path is None and shell != "busybox" and os.environ.get("REQUIRE_SYSTEM") == "1":
+            pytest.fail(f"{shell} is missing: install it.")
+        if path is None:
+            pytest.skip(f"{shell} is not installed here.")
+        (rehearsal.root / "bin").mkdir()
+        (rehearsal.root / "bin/sh").symlink_to(path)
+        rehearsal.tree.agent()
+        rehearsal.tree.write("proc/812/environ", f"PATH={rehearsal.root}/bin:/usr/bin:/bin\0")
+        rehearsal.script("pre", PRE + "echo $$ >{0}/pre-pid\nwhile :; do sleep 0.1; done\n")
+        rehearsal.script(
+            "post", "grep -q 'State:.[RSDT]' /proc/$(cat {0}/pre-pid)/status && touch {0}/too-early\n" + POST
+        )
+        self.hold(rehearsal)
+        rehearsal.wait_for((rehearsal.root / "pre-pid").exists, "pre to have said its number")
+        kill(rehearsal.runner())
+        answer = rehearsal.answer()
+        assert (answer["released"], answer["released_by"]) == (True, "guardian")
+        assert not (rehearsal.root / "too-early").exists()
+
     def test_the_process_that_rehearses_is_told_to_end(self, rehearsal: Rehearsal) -> None:
         self.hold(rehearsal)
         os.kill(rehearsal.runner(), signal.SIGTERM)
@@ -363,6 +395,16 @@ class TestKills:
         assert rehearsal.answer()["released"] is True
         assert not (rehearsal.root / "too-early").exists()
 
+    def test_what_pre_has_started_is_ended_before_post_runs(self, rehearsal: Rehearsal) -> None:
+        rehearsal.script("pre", "sh -c 'echo $$ >{0}/client; touch {0}/held; sleep 302; :'\n")
+        rehearsal.script(
+            "post", "grep -q 'State:.[RSDT]' /proc/$(cat {0}/client)/status && touch {0}/too-early\n" + POST
+        )
+        self.hold(rehearsal)
+        kill(rehearsal.runner())
+        assert rehearsal.answer()["released"] is True
+        assert not (rehearsal.root / "too-early").exists()
+
     def test_the_runner_is_killed_while_post_runs(self, rehearsal: Rehearsal) -> None:
         """The post that runs is left to end, then post is run once more."""
         rehearsal.script("post", "printf x >>{0}/log-post; while [ -e {0}/slow ]; do sleep 0.1; done; rm -f {0}/held\n")
@@ -389,7 +431,7 @@ class TestKills:
         first = self.hold(rehearsal)
         second = rehearsal.begin()
         out, _err = second.communicate(timeout=PATIENCE)
-        assert "Another rehearsal" in json.loads(out)["problem"]
+        assert "another rehearsal" in json.loads(out)["problem"]
         assert rehearsal.count("pre") == 1
         first.kill()
         first.communicate(timeout=PATIENCE)
@@ -402,7 +444,7 @@ class TestKills:
         kill(module.pid)
         second = rehearsal.begin()
         out, _err = second.communicate(timeout=PATIENCE)
-        assert "Another rehearsal" in json.loads(out)["problem"]
+        assert "another rehearsal" in json.loads(out)["problem"]
         (rehearsal.root / "slow").unlink()
         rehearsal.wait_for(lambda: not rehearsal.held(), "the release")
 
