@@ -31,13 +31,13 @@ class ActionModule(WindowsAction):
     ARGUMENT_SPEC: t.ClassVar = ARGUMENT_SPEC
 
     def inspect(self, options: dict[str, t.Any], guest: WindowsGuest) -> dict[str, t.Any]:
-        before = read_values(PLACES, guest.run(READ_VALUES, values=question(PLACES)).get("values"))
+        before = read_values(PLACES, guest.run(READ_VALUES, places=question(PLACES)).get("registry"))
         todo = changes(options, before)
         after = {**before, **{change.place: _as_written(change) for change in todo}}
         problems: dict[str, t.Any] = {}
         if todo and not guest.check_mode:
-            answer = guest.run(WRITE_VALUES, values=[change.argument() for change in todo])
-            after = {**before, **read_values([change.place for change in todo], answer.get("values"))}
+            answer = guest.run(WRITE_VALUES, places=[change.argument() for change in todo])
+            after = {**before, **read_values([change.place for change in todo], answer.get("registry"))}
             problems = answer["problems"] if isinstance(answer.get("problems"), dict) else {}
         result = {
             "changed": after != before,

@@ -79,6 +79,7 @@ def _about_asking(survey: Survey) -> t.Iterator[Finding]:
         )
     if not listing.writers and not run.timed_out:
         said = "; ".join((*(listing.remarks[2:] or listing.remarks), *listing.unread)) or run.errors
+        said = said or survey.problems.get("listing", "")
         yield Finding(
             "vss.no_writer_listed",
             ERROR,

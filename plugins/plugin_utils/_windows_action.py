@@ -82,8 +82,13 @@ class WindowsAction(ActionBase):
             pace=self.PACE,
             # psrp hands a script to the running PowerShell, whatever its length, and has no standard input to read.
             command_line_limit=None if transport == "psrp" else COMMAND_LINE_LIMIT,
-            tell=lambda text: display.display(f"[{host}] {self._task.action.rpartition('.')[2]}: {text}"),
+            tell=lambda text: self._tell(host, text),
         )
+
+    def _tell(self, host: str, text: str) -> None:
+        """A line of progress, since waiting and restarting take minutes."""
+        if not self._task.no_log:
+            display.display(f"[{host}] {self._task.action.rpartition('.')[2]}: {text}")
 
 
 class AnsibleTransport:
@@ -155,7 +160,9 @@ def _deadline(seconds: float) -> t.Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        # None is a handler that was not set from Python, and cannot be from here.
+        if before is not None:
+            signal.signal(signal.SIGALRM, before)
 
 
 def _must_encode(transport: str) -> bool:

@@ -99,7 +99,8 @@ _SURVEY = (
     + _SERVICES
     + _TOOL
     + r"""$r.oem_code_page=[int][Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage
-$r.listing=Invoke-Tool ([Environment]::SystemDirectory+'\vssadmin.exe') 'list writers' $p.list_timeout
+$x=[Environment]::SystemDirectory+'\vssadmin.exe'
+try{$r.listing=Invoke-Tool $x 'list writers' $p.list_timeout}catch{$r.problems.listing=Get-Problem $_}
 try{$r.providers=@(foreach($x in Get-CimInstance Win32_ShadowProvider -OperationTimeoutSec 60){
 @{id=[string]$x.ID;name=[string]$x.Name;type=[int]$x.Type;version=[string]$x.Version}
 })}catch{$r.problems.providers=Get-Problem $_}
@@ -135,14 +136,14 @@ $r.after=Get-State $p.service
 """
 
 # One line a value, kind and data, empty where it is not there. The paths come from a table of ours.
-_READ_VALUES = r"""$r.values=@(foreach($v in $p.values){
+_READ_VALUES = r"""$r.registry=@(foreach($v in $p.places){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path)
 if($k -and $null -ne $k.GetValue($v.name)){"$($k.GetValueKind($v.name))`t$($k.GetValue($v.name))"}else{''}
 })
 """
 
 _WRITE_VALUES = (
-    r"""foreach($v in $p.values){
+    r"""foreach($v in $p.places){
 try{
 if($null -eq $v.data){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path,$true)

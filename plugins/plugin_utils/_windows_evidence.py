@@ -51,7 +51,7 @@ def snapshot_question(wire_timeout: float) -> dict[str, t.Any]:
     """The arguments of the command."""
     return {
         "extension": EXTENSION,
-        "values": question(_PLACES),
+        "places": question(_PLACES),
         "handler_roots": list(_HANDLER_ROOTS),
         "files": [*NEEDED_FILES, VC_INSTALLER],
         "status_bytes": 64 * 1024,
@@ -164,7 +164,7 @@ def read_evidence(answer: t.Mapping[str, t.Any]) -> Evidence:
         time=moment(answer.get("time")),
         facts={key: text(answer.get(key)) or None for key in ("os", "culture", "product", "powershell")},
         services=read_services(answer.get("services")),
-        values=read_values(_PLACES, answer.get("values")),
+        values=read_values(_PLACES, answer.get("registry")),
         folder=text(answer.get("folder")) or None,
         versions=_versions(answer.get("versions"), states),
         extension_log=_file(answer.get("extension_log")),

@@ -103,7 +103,7 @@ def _ran(guest: WindowsGuest, command: Command, about: dict[str, t.Any]) -> list
     if command is SURVEY:
         return _survey_problems(guest.run(SURVEY, seconds=float(_LIST_SECONDS), list_timeout=_LIST_SECONDS), about)
     if command is READ_VALUES:
-        values = read_values(PLACES, guest.run(READ_VALUES, values=question(PLACES)).get("values"))
+        values = read_values(PLACES, guest.run(READ_VALUES, places=question(PLACES)).get("registry"))
         installer = next(value for place, value in values.items() if place.name == "Start")
         return [] if installer and installer.kind == "DWord" else ["a value that every Windows has was not read"]
     if command is SNAPSHOT:

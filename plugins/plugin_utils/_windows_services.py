@@ -73,5 +73,5 @@ def read_services(lines: object) -> ServiceList:
     return ServiceList(
         Service(name, status, _START.get(start), account or None, tuple(filter(None, dependents.split("\n"))))
         for name, status, start, account, dependents in fields(lines, 5)
-        if name
+        if name and (name + status + account + dependents).replace("\n", "").isprintable()
     )

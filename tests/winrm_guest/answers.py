@@ -20,7 +20,7 @@ def _survey(machine: Machine, arguments: Answer) -> Answer:
         **_identity(machine),
         "services": _services(machine),
         "oem_code_page": listings.language(machine.language)["code_page"],
-        "listing": _listing(machine, arguments["list_timeout"]),
+        **({} if machine.listing == "cannot_start" else {"listing": _listing(machine, arguments["list_timeout"])}),
         **{
             key: machine.facts[key] for key in ("providers", "storage", "volumes") if machine.facts.get(key) is not None
         },
@@ -128,13 +128,13 @@ class Failed(Exception):
 
 
 def _read_values(machine: Machine, arguments: Answer) -> Answer:
-    return {"values": [_value(machine, place) for place in arguments["values"]], "problems": {}}
+    return {"registry": [_value(machine, place) for place in arguments["places"]], "problems": {}}
 
 
 def _write_values(machine: Machine, arguments: Answer) -> Answer:
     machine.changes += 1
     problems = {}
-    for place in arguments["values"]:
+    for place in arguments["places"]:
         path, name, data = place["path"], place["name"], place["data"]
         if any(path.casefold().startswith(guarded.casefold()) for guarded in machine.guarded_keys):
             problems[f"{path}\\{name}"] = "UnauthorizedAccessException: Zugriff verweigert"

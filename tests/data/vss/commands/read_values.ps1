@@ -7,7 +7,7 @@ $r=@{problems=@{}}
 $o=@{command='read_values';ok=$true;data=$r}
 function Get-Problem($x){$x.Exception.GetType().Name+': '+$x.Exception.Message}
 try{
-$r.values=@(foreach($v in $p.values){
+$r.registry=@(foreach($v in $p.places){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path)
 if($k -and $null -ne $k.GetValue($v.name)){"$($k.GetValueKind($v.name))`t$($k.GetValue($v.name))"}else{''}
 })

@@ -20,7 +20,7 @@ $d='';try{$d=@(foreach($x in $s.DependentServices){$x.Name}) -join "`n"}catch{}
 if($k){$start=[string]$k.GetValue('Start');$account=[string]$k.GetValue('ObjectName')}else{$start='';$account=''}
 ($s.Name,[string]$s.Status,$start,$account,$d) -join "`t"
 })
-$r.values=@(foreach($v in $p.values){
+$r.registry=@(foreach($v in $p.places){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path)
 if($k -and $null -ne $k.GetValue($v.name)){"$($k.GetValueKind($v.name))`t$($k.GetValue($v.name))"}else{''}
 })

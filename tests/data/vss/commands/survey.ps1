@@ -36,7 +36,8 @@ out=[Convert]::ToBase64String($out.GetBuffer(),0,[int][Math]::Min($out.Length,10
 err=[Convert]::ToBase64String($err.GetBuffer(),0,[int][Math]::Min($err.Length,65536))}
 }
 $r.oem_code_page=[int][Globalization.CultureInfo]::CurrentCulture.TextInfo.OEMCodePage
-$r.listing=Invoke-Tool ([Environment]::SystemDirectory+'\vssadmin.exe') 'list writers' $p.list_timeout
+$x=[Environment]::SystemDirectory+'\vssadmin.exe'
+try{$r.listing=Invoke-Tool $x 'list writers' $p.list_timeout}catch{$r.problems.listing=Get-Problem $_}
 try{$r.providers=@(foreach($x in Get-CimInstance Win32_ShadowProvider -OperationTimeoutSec 60){
 @{id=[string]$x.ID;name=[string]$x.Name;type=[int]$x.Type;version=[string]$x.Version}
 })}catch{$r.problems.providers=Get-Problem $_}

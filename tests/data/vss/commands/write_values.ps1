@@ -7,7 +7,7 @@ $r=@{problems=@{}}
 $o=@{command='write_values';ok=$true;data=$r}
 function Get-Problem($x){$x.Exception.GetType().Name+': '+$x.Exception.Message}
 try{
-foreach($v in $p.values){
+foreach($v in $p.places){
 try{
 if($null -eq $v.data){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path,$true)
@@ -19,7 +19,7 @@ $k.Close()
 }
 }catch{$r.problems["$($v.path)\$($v.name)"]=Get-Problem $_}
 }
-$r.values=@(foreach($v in $p.values){
+$r.registry=@(foreach($v in $p.places){
 $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($v.path)
 if($k -and $null -ne $k.GetValue($v.name)){"$($k.GetValueKind($v.name))`t$($k.GetValue($v.name))"}else{''}
 })

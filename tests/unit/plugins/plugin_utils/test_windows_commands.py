@@ -88,6 +88,15 @@ def test_the_extensions_settings_are_never_gone_near(command: Command) -> None:
 
 
 @EACH_COMMAND
+def test_no_name_is_one_that_a_hashtable_has_itself(command: Command) -> None:
+    """PowerShell takes `$table.Values = x` for the table's own property, which cannot be written."""
+    own = {"count", "isfixedsize", "isreadonly", "issynchronized", "item", "keys", "syncroot", "values", "length"}
+    written = {name.casefold() for name in re.findall(r"\$[a-z]\.(\w+)=", command.text)}
+    assert written
+    assert not written & own
+
+
+@EACH_COMMAND
 def test_no_output_is_read_by_its_words(command: Command) -> None:
     assert not re.search(r"-match|Select-String|findstr", command.body, re.IGNORECASE)
 

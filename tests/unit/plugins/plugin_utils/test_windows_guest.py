@@ -21,7 +21,7 @@ from tests.winrm_guest.console import COMMAND_LINE_LIMIT
 from tests.winrm_guest.direct import Bench
 from tests.winrm_guest.machine import machine
 
-SHORT: dict[str, t.Any] = {"values": [{"path": r"SYSTEM\CurrentControlSet\Services\msiserver", "name": "Start"}]}
+SHORT: dict[str, t.Any] = {"places": [{"path": r"SYSTEM\CurrentControlSet\Services\msiserver", "name": "Start"}]}
 
 
 def restart(bench: Bench) -> dict[str, t.Any]:
@@ -34,7 +34,7 @@ def survey(bench: Bench) -> dict[str, t.Any]:
 
 def test_a_short_text_goes_on_the_command_line_in_one_round_trip() -> None:
     bench = Bench(machine())
-    assert bench.guest.run(READ_VALUES, **SHORT)["values"] == ["DWord\t3"]
+    assert bench.guest.run(READ_VALUES, **SHORT)["registry"] == ["DWord\t3"]
     [(line, stdin, _seconds)] = bench.transport.sent
     assert stdin is None
     assert line == READ_VALUES.script(SHORT)
@@ -140,7 +140,7 @@ def test_a_restart_is_never_sent_twice(fault: str) -> None:
 def test_a_change_that_ends_the_same_each_time_is_repeated() -> None:
     bench = Bench(machine(faults=[["write_values", "drop_after"]]))
     value = {"path": r"SOFTWARE\Microsoft\BcdrAgent", "name": "USEVSSCOPYBACKUP", "kind": "String", "data": "TRUE"}
-    assert bench.guest.run(WRITE_VALUES, values=[value])["values"] == ["String\tTRUE"]
+    assert bench.guest.run(WRITE_VALUES, places=[value])["registry"] == ["String\tTRUE"]
     assert bench.machine.changes == 2
 
 
