@@ -19,7 +19,7 @@ fail() {
 
 # show PROPERTY
 show() {
-    timeout -k 1 5 systemctl show --property "$1" --value "$unit" </dev/null 2>/dev/null
+    timeout -k 1 5 systemctl show "--property=$1" --value "$unit" </dev/null 2>/dev/null
 }
 
 act() {

@@ -1,4 +1,4 @@
-"""Run in a guest: deploys the scripts with the core of the module. Parameters come in as JSON, the result goes out so."""
+"""Run in a guest: deploys the scripts with the core of the module. Takes parameters as JSON, gives the result so."""
 
 from __future__ import annotations
 

@@ -32,9 +32,7 @@ class Round:
         )
 
 
-def play(
-    guest: LinuxGuest, writer: Writer, count: int, *, stops_writes: bool, fault: str | None = None
-) -> list[Round]:
+def play(guest: LinuxGuest, writer: Writer, count: int, *, stops_writes: bool, fault: str | None = None) -> list[Round]:
     """Take snapshots one after the other under load; prove the copies beside it."""
     engine = str(guest.engine)
 
