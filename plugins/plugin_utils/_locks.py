@@ -51,6 +51,23 @@ class Lock:
         return {"id": self.id, "name": self.name, "level": self.level, "notes": self.notes}
 
 
+class LocksByScope:
+    """Many locks, found by what they cover: a fleet with a lock per machine must not ask each lock for each machine."""
+
+    def __init__(self, locks: t.Iterable[Lock]) -> None:
+        self._held: dict[str, list[Lock]] = {}
+        for lock in locks:
+            self._held.setdefault(lock.scope, []).append(lock)
+
+    def covering(self, *resource_ids: str) -> list[Lock]:
+        """Return the locks that hold for any of the resources: at their own scopes or above."""
+        scopes: dict[str, None] = {}
+        for resource_id in resource_ids:
+            parts = resource_id.lower().rstrip("/").split("/")
+            scopes.update(dict.fromkeys("/".join(parts[:count]) for count in range(len(parts), 2, -1)))
+        return [lock for scope in scopes for lock in self._held.get(scope, ())]
+
+
 async def locks_at(arm: Arm, scope: str, subject: str) -> list[Lock]:
     """Return the locks that hold at `scope`: its own and those it inherits."""
     return await _list(arm, scope, subject, {"$filter": "atScope()"})

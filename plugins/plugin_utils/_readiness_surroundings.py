@@ -20,7 +20,7 @@ from ._finding import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Finding
 from ._fleet import Target
 from ._guard import lock_findings
 from ._json import Json, child, text
-from ._locks import Lock, locks_of_subscription
+from ._locks import Lock, LocksByScope, locks_of_subscription
 from ._machine import SNAPSHOT_TYPES, Machine
 from ._policy import Assignment, assignments_at, keeps_extension_out, rule_of
 from ._resource_ids import group_path, same_id
@@ -48,7 +48,7 @@ T = t.TypeVar("T")
 class Surroundings:
     """What a subscription holds beside its machines. None stands for what could not be read."""
 
-    locks: list[Lock] | None = None
+    locks: LocksByScope | None = None
     shared_disks: set[str] | None = None
     # By the key of the machine: the ids of its collections.
     collections: dict[str, list[str]] | None = None
@@ -69,11 +69,13 @@ async def survey(arm: Arm, targets: t.Sequence[Target]) -> dict[str, Surrounding
 
 async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surroundings:
     around = Surroundings()
-    around.locks, around.shared_disks, around.collections = await asyncio.gather(
+    locks: list[Lock] | None
+    locks, around.shared_disks, around.collections = await asyncio.gather(
         _read(around, locks_of_subscription(arm, subscription)),
         _read(around, _shared_disks(arm, subscription)),
         _read(around, _collections(arm, subscription)),
     )
+    around.locks = LocksByScope(locks or ())
     definitions: dict[str, Json] = {}
     for group, assignments in zip(
         groups,
@@ -158,13 +160,15 @@ def surrounding_findings(
     """Return what the surroundings of a machine mean for its next point, what blocks first."""
     kind = SNAPSHOT_TYPES.get(machine.os, "VMSnapshot")
     extension = machine.snapshot_extension
+    extension_id = extension.id if extension else f"{machine.id.path}/extensions/{kind}"
+    locks = around.locks.covering(own.path, extension_id) if around.locks else []
     found = [
         *_shared(machine, around, {disk.lower() for disk in exclude_disks}),
         *_making(collections, own),
         *_count(collections),
         *_pace(collections, wanted, now, LEAST_INTERVAL[wanted] if min_interval is None else min_interval),
         *_owners(collections, own),
-        *lock_findings(around.locks or (), own, extension.id if extension else f"{machine.id.path}/extensions/{kind}"),
+        *lock_findings(locks, own, extension_id),
         *(_policies(machine, around) if wanted is Consistency.ApplicationConsistent else ()),
         *_unread(around),
     ]

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine import Report, each
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import Lock, LocksByScope, lock_path
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import keeps_extension_out
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_fleet import Question, readiness
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import survey
@@ -277,3 +277,12 @@ IS_EXTENSION = {"field": "type", "equals": EXTENSION}
 )
 def test_a_policy_is_read_with_three_answers(rule: Json, given: Json, forbids: bool | None) -> None:
     assert keeps_extension_out(rule, given, "linux") is forbids
+
+
+def test_locks_are_found_by_what_they_cover_whatever_the_letter_case() -> None:
+    group = "/subscriptions/s/resourceGroups/G"
+    vm = f"{group}/providers/Microsoft.Compute/virtualMachines/db1"
+    scopes = ("/subscriptions/S", group, vm, f"{vm}/extensions/e", f"{vm}2", "/subscriptions/s/resourceGroups/g2")
+    held = LocksByScope([Lock(lock_path(scope, f"l{at}"), f"l{at}", "ReadOnly", "") for at, scope in enumerate(scopes)])
+    assert sorted(lock.name for lock in held.covering(f"{vm}/extensions/E")) == ["l0", "l1", "l2", "l3"]
+    assert sorted(lock.name for lock in held.covering(vm, f"{group}/providers/x/y/z")) == ["l0", "l1", "l2"]
