@@ -13,6 +13,7 @@ from ..module_utils._printable import printable
 from ._vss_services import Services
 from ._vss_survey import Survey
 from ._vss_writers import Writer, advice
+from ._windows_services import ServiceList
 
 # Below this much free space on a volume a shadow copy's difference area may not find room. A judgement, not a limit.
 LOW_SPACE_BYTES: t.Final = 512 * 1024 * 1024
@@ -53,7 +54,7 @@ def findings(survey: Survey, services: Services) -> list[Finding]:
     """Everything that is worth a sentence, in no particular order of weight."""
     return [
         *_about_asking(survey),
-        *_about_services(survey),
+        *vss_service_findings(survey.services),
         *_about_writers(survey, services),
         *_about_storage(survey),
     ]
@@ -115,11 +116,12 @@ def _about_asking(survey: Survey) -> t.Iterator[Finding]:
         )
 
 
-def _about_services(survey: Survey) -> t.Iterator[Finding]:
+def vss_service_findings(services: ServiceList) -> t.Iterator[Finding]:
+    """What is wrong with the services of VSS itself. That they are stopped is not: they stop when idle."""
     for name, role in (("VSS", "Volume Shadow Copy"), ("swprv", "Microsoft Software Shadow Copy Provider")):
-        service = survey.services.get(name)
+        service = services.get(name)
         if service is None:
-            if len(survey.services):
+            if len(services):
                 yield Finding(
                     "vss.service_missing",
                     ERROR,

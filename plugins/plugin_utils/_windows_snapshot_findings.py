@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from collections import Counter
 from datetime import datetime, timedelta
 
 from ..module_utils._finding import ERROR, INFO, WARNING, Finding
 from ._failures import explain
+from ._vss_findings import vss_service_findings
 from ._windows_answer import iso
 from ._windows_evidence import (
     AGENT_DOTNET,
@@ -22,6 +22,7 @@ from ._windows_evidence import (
     Evidence,
     older,
 )
+from ._windows_machine_keys import machine_keys_problem
 from ._windows_settings import PLACES, oddities, states
 from ._windows_snapshot import AGENT_SERVICES, Snapshot, agent_state
 
@@ -37,10 +38,6 @@ _DISM: t.Final = "repair Windows with DISM /Online /Cleanup-Image /RestoreHealth
 _ASK_FOR_POINT: t.Final = (
     "Azure installs it with the first application-consistent restore point: see snapshot_extension."
 )
-
-# The folder's default, as VM assist has it: everyone may read and write, administrators may do all.
-_EVERYONE: t.Final = 0x12019F
-_ACE: t.Final = re.compile(r"\((A|D);[^;]*;([^;]*);[^;]*;[^;]*;([^;)]*)\)")
 
 
 def snapshot_findings(snapshot: Snapshot, now: datetime) -> list[Finding]:
@@ -297,15 +294,7 @@ def _about_com(evidence: Evidence) -> t.Iterator[Finding]:
 
 def _about_needs(snapshot: Snapshot) -> t.Iterator[Finding]:
     evidence, current = snapshot.evidence, snapshot.current
-    for name in ("VSS", "swprv"):
-        service = evidence.services.get(name)
-        if service and service.disabled:
-            yield Finding(
-                "vss.service_disabled",
-                ERROR,
-                f"The service {name} is disabled, so no application-consistent snapshot can be taken.",
-                f"sc.exe config {name} start= demand",
-            )
+    yield from vss_service_findings(evidence.services)
     installer = evidence.services.get("msiserver")
     if current and not evidence.vc_runtime:
         yield Finding(
@@ -344,41 +333,6 @@ def _about_needs(snapshot: Snapshot) -> t.Iterator[Finding]:
             " it), delete the certificates issued to 'Windows Azure CRP Certificate Generator', and try again.",
             evidence.machine_keys,
         )
-
-
-def machine_keys_problem(sddl: str | None) -> str | None:
-    """What differs from the documented rights; None where nothing does, or nothing is known."""
-    if sddl is None or "D:" not in sddl:
-        return None
-    entries = _ACE.findall(sddl.partition("D:")[2].partition("S:")[0])
-    if any(kind == "D" for kind, _rights, _who in entries):
-        return "something is denied there"
-    everyone = [_mask(rights) for kind, rights, who in entries if who == "WD"]
-    if not any(mask & _EVERYONE == _EVERYONE for mask in everyone):
-        return "Everyone may not read and write"
-    administrators = [_mask(rights) for kind, rights, who in entries if who == "BA"]
-    if not any(mask & 0x1F01FF == 0x1F01FF for mask in administrators):
-        return "Administrators do not have full control"
-    return None
-
-
-def _mask(rights: str) -> int:
-    """Rights of a file in SDDL: a number, or two letters each."""
-    if rights.casefold().startswith("0x"):
-        return int(rights[2:10], 16) if re.fullmatch(r"0[xX][0-9A-Fa-f]{1,8}", rights) else 0
-    letters = {
-        "FA": 0x1F01FF,
-        "GA": 0x1F01FF,
-        "FR": 0x120089,
-        "FW": 0x120116,
-        "GR": 0x120089,
-        "GW": 0x120116,
-        "FX": 0x1200A0,
-    }
-    mask = 0
-    for start in range(0, len(rights), 2):
-        mask |= letters.get(rights[start : start + 2], 0)
-    return mask
 
 
 def _about_settings(evidence: Evidence) -> t.Iterator[Finding]:

@@ -21,14 +21,12 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_evide
     snapshot_question,
 )
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_guest import ANSWER_LIMIT
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_machine_keys import machine_keys_problem
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot import (
     guest_snapshot,
     read_snapshot,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot_findings import (
-    machine_keys_problem,
-    snapshot_findings,
-)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot_findings import snapshot_findings
 
 from tests.winrm_guest.direct import Bench
 from tests.winrm_guest.machine import DATA, from_story
