@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
 
 from tests.awx.jobs import MAX_EVENT_RES, ROOT, Awx, Inventory, Json
 
@@ -141,6 +143,44 @@ def test_prepare_brings_the_extension_and_its_guard(awx: Awx) -> None:
     assert awx.simulator.call(lambda world: len(world.locks)) == 2
 
 
+def old_points(awx: Awx, *ages: str) -> Json:
+    """A machine with points of the schedule nightly, in the collection that the product looks for."""
+    awx.fleet({"name": "db1", **READY})
+    where = default_collection(parse_vm_id(awx.simulator.vm_id("db1"), "db1"), "")
+    return {
+        "name": "db1",
+        **READY,
+        "points": [
+            {"collection": where.name, "resource_group": where.group, "name": f"nightly-{age}", "age": age}
+            for age in ages
+        ],
+    }
+
+
+def point_names(awx: Awx) -> list[str]:
+    held = awx.simulator.call(lambda world: [p for points in world.points.values() for p in points.values()])
+    return sorted(point.name for point in held)
+
+
+def test_pruning_deletes_what_the_plan_named_and_keeps_the_last_good_ones(awx: Awx) -> None:
+    awx.fleet(old_points(awx, "5h", "3d", "9d", "12d"))
+    answers = {"restore_points_schedule": "nightly", "restore_points_keep": 2, "restore_points_keep_good": 1}
+    plan = awx.launch("awx/project/prune.yml", check=True, variables=answers)
+    assert plan.status == "successful", plan.stdout
+    assert awx.simulator.writes == []
+    assert "Would delete nightly-12d, nightly-9d; 2 of the schedule stay" in " ".join(plan.stdout.split())
+    prune = awx.launch("awx/project/prune.yml", variables=answers)
+    assert "Deleted nightly-12d, nightly-9d; 2 of the schedule stay" in " ".join(prune.stdout.split())
+    assert point_names(awx) == ["nightly-3d", "nightly-5h"]
+
+
+def test_pruning_without_a_word_on_what_to_keep_fails(awx: Awx) -> None:
+    awx.fleet({"name": "db1", **READY})
+    job = awx.launch("awx/project/prune.yml")
+    assert "Nothing says which restore points may go." in job.messages[0]
+    assert awx.simulator.requests == []
+
+
 def test_survey_answers_reach_the_role(awx: Awx) -> None:
     awx.fleet(
         {"name": "off", **READY, "power": "deallocated"}, rules={"retry_after": 1, "stopped_vm": "crash_consistent"}
@@ -194,8 +234,8 @@ def test_a_large_fleets_result_fits_into_what_awx_keeps(awx: Awx) -> None:
 
 
 def test_wrappers_import_playbooks_that_exist() -> None:
-    wrappers = sorted((ROOT / "awx" / "project").glob("*.yml"))
-    assert wrappers
+    wrappers = sorted(path for path in (ROOT / "awx" / "project").glob("*.yml") if "appconsistent" not in path.name)
+    assert len(wrappers) >= 8
     for wrapper in wrappers:
         name = wrapper.read_text().rsplit("appconsistent.azure.", 1)[1].strip()
         assert name == wrapper.stem
