@@ -141,7 +141,7 @@ def test_a_removal_is_healed_by_the_shipped_playbook(rulebook_program: str, tmp_
 
 
 def simulator_key(world: t.Any, name: str) -> str:
-    return next(key for key in world.vms if key.endswith(f"/{name}"))
+    return next(str(key) for key in world.vms if key.endswith(f"/{name}"))
 
 
 def test_the_rulebook_names_what_exists() -> None:

@@ -21,7 +21,9 @@ MODULES = ("snapshot_extension_guard_info", "snapshot_extension_guards", "snapsh
 
 
 def task(module: str, _name: str = "", **options: t.Any) -> dict[str, t.Any]:
-    keywords = {key: options.pop(key) for key in ("run_once", "register", "ignore_errors") if key in options}
+    keywords: dict[str, t.Any] = {
+        key: options.pop(key) for key in ("run_once", "register", "ignore_errors") if key in options
+    }
     return {"name": _name or module, f"{NAMESPACE}.{module}": options, **keywords}
 
 
