@@ -9,8 +9,11 @@ from dataclasses import replace
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
-from ..plugin_utils._each_machine import each, result_of, table
+from ..plugin_utils._each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
+from ..plugin_utils._errors import AppConsistentError
+from ..plugin_utils._fleet import Target
 from ..plugin_utils._fleet_targets import targets_of
+from ..plugin_utils._guard import Guard
 from ..plugin_utils._guard_drift import Watch, watch_over
 from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
@@ -54,30 +57,65 @@ class ActionModule(AzureAction):
             repair=params["repair"],
         )
         targets, wrong = targets_of(params.get("vms"), self.task_vars)
-        changed, assigned_at = False, set()
-        if guard.policy:
-            # One policy guards many machines: it is seen to once, not by each of them at the same moment.
-            for scope, subscription in sorted({(guard.policy_scope(t.vm), t.vm.subscription) for t in targets}):
-                anew, _assignment = await ensure_assigned(arm, subscription, scope, guard.policy_name, check=check)
-                changed = changed or anew
-                assigned_at.add(scope)
-            watch = replace(watch, assigned_at=frozenset(assigned_at))
+        assigned, refused, changed = await self._policies(arm, guard, targets, check=check)
+        watch = replace(watch, assigned_at=assigned)
+
+        async def work(arm: Arm, target: Target) -> Report:
+            error = refused.get(guard.policy_scope(target.vm))
+            if error is None:
+                return await watch_over(arm, target, watch, check=check)
+            if not guard.lock:
+                return failed(target.host, error)
+            only_lock = replace(watch, guard=replace(guard, policy=False))
+            return _half_guarded(await watch_over(arm, target, only_lock, check=check), error)
+
         quiet = params["quiet"]
         reports = [
             *wrong,
             *await each(
                 arm,
                 targets,
-                lambda arm, target: watch_over(arm, target, watch, check=check),
+                work,
                 noun="snapshot extensions",
                 interval=0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds(),
                 tell=tell,
                 allowed=wish.timeout.total_seconds(),
             ),
         ]
+        raise_if_nobody_answered(reports)
         lines = table(reports, "have a healthy and guarded snapshot extension")
         if not quiet:
             for line in lines:
                 tell(line)
         result = result_of(reports, lines)
         return {**result, "changed": result["changed"] or changed}
+
+    async def _policies(
+        self, arm: Arm, guard: Guard, targets: list[Target], *, check: bool
+    ) -> tuple[frozenset[str], dict[str, AppConsistentError], bool]:
+        """See to the policy once per scope, not by each machine at the same moment; one scope does not stop another."""
+        assigned: set[str] = set()
+        refused: dict[str, AppConsistentError] = {}
+        changed = False
+        if guard.policy:
+            for scope, subscription in sorted({(guard.policy_scope(t.vm), t.vm.subscription) for t in targets}):
+                try:
+                    anew, _assignment = await ensure_assigned(arm, subscription, scope, guard.policy_name, check=check)
+                except AppConsistentError as error:
+                    refused[scope] = error
+                else:
+                    assigned.add(scope)
+                    changed = changed or anew
+        return frozenset(assigned), refused, changed
+
+
+def _half_guarded(report: Report, error: AppConsistentError) -> Report:
+    """Say of a machine that has its lock and not its policy what is missing."""
+    return replace(
+        report,
+        ok=False,
+        word="half-guarded",
+        cause=". ".join(part for part in (report.cause, error.message) if part),
+        advice=" ".join(part for part in (error.advice, report.advice) if part),
+        result={**report.result, "failure": error.details()},
+    )

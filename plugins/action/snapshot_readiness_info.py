@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
-from ..plugin_utils._each_machine import each, result_of, table
+from ..plugin_utils._each_machine import each, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._json import Json
 from ..plugin_utils._readiness_fleet import Question, readiness
@@ -53,6 +53,7 @@ class ActionModule(AzureAction):
                 allowed=wish.timeout.total_seconds(),
             ),
         ]
+        raise_if_nobody_answered(reports)
         lines = table(reports, "are ready")
         if not quiet:
             for line in lines:

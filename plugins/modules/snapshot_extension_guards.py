@@ -118,7 +118,7 @@ hosts:
     verdict:
       description:
         - V(guarded), V(healed) (drift was found and put right), V(lifted) (the guard is off on purpose), V(drifted)
-          (something is left to do) or V(failed).
+          (something is left to do), V(half-guarded) (the lock is there, the policy could not be seen to) or V(failed).
       type: str
     changed:
       description: Whether something was changed in Azure.

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from ._arm import Arm
-from ._errors import AppConsistentError, AzureError, sentence
+from ._errors import AppConsistentError, AzureError, EndpointUnreachable, sentence
 from ._failures import explain
 from ._fleet import Target
 from ._json import Json
@@ -95,6 +95,13 @@ def failed(host: str, error: AppConsistentError) -> Report:
         if explanation.key != "unknown":
             failure = {**failure, "key": explanation.key, "retry": explanation.retry.value}
     return Report(host, False, "failed", error.message, advice, result={"failure": failure})
+
+
+def raise_if_nobody_answered(reports: t.Sequence[Report]) -> None:
+    """Say once what is true for the whole run: that Azure cannot be reached."""
+    kinds = {report.result.get("failure", {}).get("kind") for report in reports}
+    if kinds == {EndpointUnreachable.__name__}:
+        raise EndpointUnreachable(reports[0].cause, advice=reports[0].advice)
 
 
 def result_of(reports: t.Sequence[Report], lines: list[str]) -> Json:

@@ -147,8 +147,10 @@ class _Watching:
             self.arm, self.target, self.watch.wish, self.watch.guard, found.code.replace("_", " "), check=self.check
         )
         self.changed = self.changed or bool(result["changed"])
-        self.drift.append(replace(found, healed=True))
-        return machine if self.check else await read_machine(self.arm, self.target.vm)
+        machine = machine if self.check else await read_machine(self.arm, self.target.vm)
+        healed = self.check or state_of(machine) not in ("failed", "disabled", "missing")
+        self.drift.append(replace(found, healed=healed))
+        return machine
 
     async def _guarded(self, machine: Machine) -> Json:
         extension = machine.snapshot_extension

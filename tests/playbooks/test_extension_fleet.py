@@ -83,6 +83,24 @@ def test_check_mode_of_the_fleets_guard_sends_no_write(controller: Controller) -
     assert controller.simulator.writes == []
 
 
+def test_a_policy_that_may_not_be_assigned_leaves_the_locks_and_says_so(controller: Controller) -> None:
+    controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    controller.simulator.add_fault("denied", action="Microsoft.Authorization/policyAssignments/write")
+    run = controller.play(task("snapshot_extension_guards", method="both", run_once=True))
+    hosts = run.of("snapshot_extension_guards").result["hosts"]
+    assert {host["verdict"] for host in hosts.values()} == {"half-guarded"}
+    assert "policyAssignments/write" in hosts["db1"]["cause"]
+    assert locks(controller) == ["db1", "db2"]
+
+
+def test_an_azure_that_does_not_answer_is_one_error(controller: Controller) -> None:
+    controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    controller.environment["AZURE_CLOUD_ENVIRONMENT"] = "https://127.0.0.1:1"
+    run = controller.play(task("snapshot_readiness_info", run_once=True))
+    assert run.status == 2
+    assert "127.0.0.1:1" in run.of("snapshot_readiness_info").result["msg"]
+
+
 def test_a_removed_extension_comes_back_and_the_remover_is_named(controller: Controller) -> None:
     controller.fleet({"name": "db1", **READY})
     controller.play(task("snapshot_extension_guard"))

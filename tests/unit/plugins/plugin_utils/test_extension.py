@@ -276,3 +276,25 @@ def test_the_states_of_an_extension_are_told_apart() -> None:
     assert machine("Succeeded", [not_ready]) == "disabled"
     assert machine("Succeeded", [ready]) == "healthy"
     assert machine("Succeeded", None) == "healthy"
+
+
+def test_the_guard_is_back_when_the_repair_is_interrupted(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    (target,) = azure.targets("db1")
+
+    async def story(arm: Arm) -> None:
+        task = asyncio.create_task(repair(arm, target, WISH, Guard(), "interrupted", check=False))
+        while not await asyncio.to_thread(_deleting, azure):
+            await arm.clock.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    azure.run(story)
+    assert locks(azure) == [LOCK_NAME]
+    assert tags(azure) == []
+
+
+def _deleting(azure: Stage) -> bool:
+    return state(azure) == "Deleting"

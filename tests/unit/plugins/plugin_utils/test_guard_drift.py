@@ -23,7 +23,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_drift import Watch, inspect, watch_over
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
-from tests.azure_simulator import fleet_world
+from tests.azure_simulator import fleet_world, vms
 from tests.unit.plugins.conftest import Stage
 
 Json = dict[str, t.Any]
@@ -244,3 +244,17 @@ def test_the_guard_is_inspected_without_a_change(azure: Stage, there: bool) -> N
     assert found["removed"]["lock"]["caller"] == azure.simulator.client_id
     assert bool(found["removed"]["extension"]) is not there
     assert azure.simulator.writes == before
+
+
+def test_an_extension_that_was_removed_inside_the_guest_is_told_from_one_removed_in_azure(
+    azure: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    azure.vms({"name": "db1", **READY})
+    view = vms._agent_view
+    monkeypatch.setattr(vms, "_agent_view", lambda world, vm: {**view(world, vm), "extensionHandlers": []})
+    host = watched(azure)["db1"]
+    (drift,) = host["drift"]
+    assert (host["verdict"], drift["code"], drift["removed_in"]) == ("drifted", "extension_disabled", "guest")
+    assert "guest_snapshot_info" in host["advice"]
+    still = watched(azure, replace(WATCH, repair=True))["db1"]
+    assert (still["verdict"], still["drift"][0]["healed"]) == ("drifted", False)
