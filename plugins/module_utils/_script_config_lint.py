@@ -69,7 +69,7 @@ def _lint_numbers(config: Dict[str, Any], to: _Findings) -> None:
         poll = config[_POLL]
         if not _is_number(poll):
             to.add("poll_type", ERROR, "ScriptsExecutionPollTimeSeconds in {path} must be a number (305).")
-        elif not 1 <= int(poll) <= 5:
+        elif not 1 <= poll < 6:
             to.add(
                 "poll_range",
                 WARNING,
