@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import typing as t
+from pathlib import Path
 
 import pytest
 import yaml
@@ -186,6 +189,27 @@ def test_the_inventory_source_is_a_file_that_its_plugin_takes(source: Json) -> N
 def test_no_secret_is_kept_in_the_definitions() -> None:
     for item in definitions.read(FOLDER / "controller_credentials.yml")["controller_credentials"]:
         assert all(text.startswith("{{ lookup('ansible.builtin.env'") for text in item["inputs"].values())
+
+
+def test_the_files_are_read_as_the_guide_says(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "awx.md").read_text()
+    (read,) = re.findall(r"- name: Read them\n(.*?)\n *- name: Apply", guide, re.DOTALL)
+    task = yaml.safe_load(read.replace("appconsistent/awx", str(FOLDER)))
+    every = " + ".join(f"({kind} | map(attribute='name') | list)" for kind in MODULES)
+    names = {"ansible.builtin.debug": {"msg": "{{ " + every + " }}"}}
+    play = tmp_path / "read.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task, names]}]))
+    done = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), play],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    for _kind, item in EVERYTHING:
+        assert item["name"] in done.stdout
 
 
 @pytest.mark.parametrize(
