@@ -26,21 +26,20 @@ options:
     description:
       - How many seconds to wait for an answer from Azure's host service at 168.63.129.16, ports 80 and 32526. The
         extension asks there for its snapshots. Nothing is sent.
-      - V(0) leaves the probe out.
+      - From V(0) to V(60). V(0) leaves the probe out.
     type: float
     default: 2.0
+extends_documentation_fragment:
+  - appconsistent.azure.attributes.reads_only
 attributes:
-  check_mode:
-    description: Can run in check mode and returns the same then.
-    support: full
-  diff_mode:
-    description: Returns what changed or would change.
-    support: N/A
-    details: The module changes nothing.
+  action:
+    description: Is implemented as an action plugin and runs in the controller's process.
+    support: partial
+    details: The part for Windows is; on Linux the module runs in the guest.
   platform:
-    description: Where it can run.
-    platforms: linux, windows
+    description: The operating systems that it works on.
     support: full
+    platforms: linux, windows
 notes:
   - Needs root on Linux (C(become)) and an elevated account on Windows. Without it, what could be read is returned
     together with the finding C(guest.not_root) or C(guest.not_elevated).
@@ -502,6 +501,12 @@ def main() -> None:
         argument_spec={"wire_server_timeout": {"type": "float", "default": 2.0}},
         supports_check_mode=True,
     )
+    if not 0 <= module.params["wire_server_timeout"] <= 60:
+        module.fail_json(
+            msg="wire_server_timeout must be from 0 to 60 seconds, not {0:g}.".format(
+                module.params["wire_server_timeout"]
+            )
+        )
     module.exit_json(changed=False, **run(module.params))
 
 
