@@ -10,9 +10,9 @@ version_added: 0.1.0
 description:
   - Looks at every virtual machine of the play's current batch, all at once and in one task, and lists whatever would
     keep Azure from making the restore point that is asked for, or make it worth less.
-  - The machine itself counts (power, agent, every extension, disks, operating system, kind of VM, changes that are going
-    on), and so does what lies around it (locks, policies that keep the extension out, points that are being made, the
-    last points and the limits of three per hour and 500, other owners of points, shared disks).
+  - The machine itself counts (power, agent, every extension, disks, operating system, kind of VM, changes that are
+    going on), and so does what lies around it (locks, policies that keep the extension out, points that are being
+    made, the last points and the limits of three per hour and 500, other owners of points, shared disks).
   - What lies around is read once per subscription or resource group, so a machine costs one or two requests.
   - What the identity may not read becomes the finding C(not_checked). Policies in initiatives are not examined; their
     names are in the facts.
