@@ -176,6 +176,23 @@ def test_the_diagnose_playbook_says_the_next_step_first(controller: Controller) 
     assert not [result for result in run.results if result.task.endswith("next") and result.host == "good"]
 
 
+def test_a_failed_attempt_is_explained_in_the_same_play_without_a_look_into_the_guest(controller: Controller) -> None:
+    controller.fleet({"name": "sql", "os": "windows", "vss": "bad", "snapshot_extension": "present"})
+    run = controller.play(
+        task("restore_points", "take", run_once=True, register="restore_points_result"),
+        {
+            "name": "explain",
+            "ansible.builtin.include_role": {"name": f"{NAMESPACE}.diagnose"},
+            "vars": {"diagnose_guest": False},
+        },
+    )
+    assert run.status == 0, run.output
+    told = run.of("Say what to do next", "sql").result["msg"]
+    assert told[0].startswith("sql: Restart the services")
+    assert "Seen: VMRestorePointClientError" in "".join(told)
+    assert not any("Not looked at" in line for line in told)
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_the_documented_examples_run(controller: Controller, module: str) -> None:
     controller.fleet({"name": "db1", **READY}, rules={"retry_after": 1})
