@@ -116,10 +116,8 @@ def inventory(directory: Path, facts: Json, real: t.Mapping[str, LinuxGuest]) ->
     document = {
         "all": {
             "hosts": hosts,
-            "children": {
-                "linux": {"hosts": dict.fromkeys(real)},
-                "windows": {"hosts": {name: None for name in hosts if name.startswith("win-")}},
-            },
+            # The Windows VMs exist on the Azure side only, so no group names them as guests that can be reached.
+            "children": {"linux": {"hosts": dict.fromkeys(real)}},
         }
     }
     path = directory / "inventory.yml"
