@@ -132,7 +132,7 @@ def _reach(guest: LinuxGuest) -> Json:
         "ansible_user": guest.user,
         "ansible_ssh_private_key_file": str(guest.ssh_key),
         "ansible_ssh_common_args": f"-o UserKnownHostsFile={guest.known_hosts} -o StrictHostKeyChecking=yes",
-        "linux_scripts_profiles": [{"profile": guest.engine}],
+        "linux_scripts_profiles": [{"name": guest.engine}],
     }
 
 
