@@ -29,7 +29,7 @@ from ._script_files import (
     survey,
     write,
 )
-from ._script_lint import INPUTS, Command, check_syntax, lint, overlaid
+from ._script_lint import INPUTS, Command, check_syntax, lint, missing_programs, overlaid
 
 _LOCK = "/run/appconsistent/lock"
 _STATE = "/run/appconsistent/current/state"
@@ -142,7 +142,7 @@ def _present(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Dict[str
     stale = [name for name in ours if name not in {hook.file_name for hook in hooks}]
     planned = _plan(now, wanted, stale, has_systemd, guest)
     then = overlaid(now, wanted, planned.remove, guest.uid)
-    findings = ranked(lint(then, check_syntax(then, guest.run_command), guest.uid))
+    findings = ranked(lint(then, check_syntax(then, guest.run_command), guest.uid, missing_programs(guest.run_command)))
     if not has_systemd:
         findings.append(
             Finding(

@@ -9,7 +9,7 @@ the extension's own codes.
 
 import json
 import re
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from . import _scripts as scripts
 from ._backup_conf import PATH as BACKUP_CONF
@@ -27,6 +27,29 @@ INPUTS = (scripts.CONFIG, HOST_CONF, WORKLOAD_CONF, BACKUP_CONF)
 
 # (argv, standard input) -> (exit status, what was said)
 Command = Callable[[List[str], str], Tuple[int, str]]
+
+# What our scripts call, from util-linux, coreutils and the like. A hook says itself when its client is missing.
+_PROGRAMS = (
+    "base64",
+    "cut",
+    "date",
+    "flock",
+    "head",
+    "ls",
+    "mkfifo",
+    "mktemp",
+    "runuser",
+    "setsid",
+    "sleep",
+    "sync",
+    "tail",
+    "timeout",
+    "tr",
+    "wc",
+)
+_MISSING = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n" + (
+    'for name in "$@"; do command -v "$name" >/dev/null || echo "$name"; done\n'
+)
 
 _HOOK_NAME = re.compile(r"[0-9][0-9]-[A-Za-z0-9_-]*\Z")
 _REDEPLOY = "Deploy the scripts again with appconsistent.azure.snapshot_scripts."
@@ -205,20 +228,32 @@ def _lint_ours(files: Dict[str, File], config: Dict[str, Any], uid: int) -> List
     return found
 
 
-def lint(files: Dict[str, File], syntax: Dict[str, str], uid: int = 0) -> List[Finding]:
-    """``files``: what is at each path and at the folders above. ``syntax``: what ``sh -n`` said of a script."""
-    missing = File(MISSING)
-    found, config = lint_config(scripts.CONFIG, files.get(scripts.CONFIG, missing), uid)
+def lint(files: Dict[str, File], syntax: Dict[str, str], uid: int = 0, missing: Sequence[str] = ()) -> List[Finding]:
+    """``files``: what is at each path and at the folders above. ``syntax``: what ``sh -n`` said of a script.
+
+    ``missing``: programs that our scripts need and that the guest does not have.
+    """
+    nothing = File(MISSING)
+    found, config = lint_config(scripts.CONFIG, files.get(scripts.CONFIG, nothing), uid)
     timeout = config.get("timeoutInSeconds")
     seconds = float(timeout) if isinstance(timeout, (int, float)) else None
-    found += lint_host_conf(files.get(HOST_CONF, missing), scripts.CONFIG, seconds, uid)
-    found += lint_workload_conf(files.get(WORKLOAD_CONF, missing))
-    backup_conf = files.get(BACKUP_CONF, missing).data
+    found += lint_host_conf(files.get(HOST_CONF, nothing), scripts.CONFIG, seconds, uid)
+    found += lint_workload_conf(files.get(WORKLOAD_CONF, nothing))
+    backup_conf = files.get(BACKUP_CONF, nothing).data
     if backup_conf is not None:
         found += parse_backup_conf(backup_conf.decode("utf-8", "replace")).findings
     found += _lint_folders(files, uid)
     found += _lint_pair(files, config, uid)
     found += _lint_ours(files, config, uid)
+    if missing and config.get("preScriptLocation") == scripts.PRE_PATH:
+        found.append(
+            Finding(
+                "program.missing",
+                ERROR,
+                "The scripts need programs that this machine does not have: {0}.".format(", ".join(missing)),
+                "Install util-linux and coreutils.",
+            )
+        )
     for path in sorted(syntax):
         if syntax[path]:
             found.append(
@@ -250,7 +285,13 @@ def check_syntax(files: Dict[str, File], run_command: Command) -> Dict[str, str]
     return said
 
 
+def missing_programs(run_command: Command) -> List[str]:
+    """What our scripts call and will not find."""
+    _status, output = run_command(["sh", "-c", _MISSING, "sh", *_PROGRAMS], "")
+    return [name for name in output.split() if name in _PROGRAMS]
+
+
 def examine(run_command: Command, root: str = "", uid: int = 0) -> List[Finding]:
     """Look at a guest as it is, and lint it."""
     files, syntax = gather(run_command, root)
-    return lint(files, syntax, uid)
+    return lint(files, syntax, uid, missing_programs(run_command))

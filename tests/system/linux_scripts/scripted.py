@@ -19,6 +19,7 @@ PRE = "/etc/azure/appconsistent/pre.sh"
 POST = "/etc/azure/appconsistent/post.sh"
 RUN = Path("/run/appconsistent")
 HOOKS = Path("/etc/azure/appconsistent.d")
+CONFIG = Path("/etc/azure/VMSnapshotScriptPluginConfig.json")
 SETTINGS = Path("/etc/azure/appconsistent/settings")
 DISK_LOG = Path("/var/log/azure/appconsistent.log")
 HELD = Path("/var/lib/appconsistent/held")

@@ -277,7 +277,13 @@ def test_a_wrong_password(mariadb: LinuxGuest) -> None:
     snapshot(mariadb)
     assert "lacks a right" in state(mariadb, "reason")
     # The documented least privilege is enough.
-    mariadb.run(["mariadb", "-e", "GRANT RELOAD ON *.* TO snapshot@localhost"])
+    rights = "GRANT RELOAD ON *.* TO snapshot@localhost"
+    probing = "GRANT CREATE, INSERT, DELETE ON appconsistent.* TO snapshot@localhost"
+    mariadb.run(["mariadb", "-e", rights])
+    probe = ["sh", "/etc/azure/appconsistent/probe.sh"]
+    assert "20-mariadb 3 cannot tell" in mariadb.run(probe).stdout
+    mariadb.run(["mariadb", "-e", probing])
+    assert mariadb.run(probe).stdout.strip() == "20-mariadb 0"
     assert snapshot(mariadb)["code"] == "0"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ansible_collections.appconsistent.azure.plugins.module_utils._script_files 
     UNREADABLE,
     File,
 )
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_lint import examine, lint
+from ansible_collections.appconsistent.azure.plugins.module_utils._script_lint import examine, lint, missing_programs
 from ansible_collections.appconsistent.azure.plugins.module_utils._script_text_lint import bashisms
 
 CONFIG = _scripts.CONFIG
@@ -175,7 +176,7 @@ def test_a_finding_is_a_sentence_with_a_remedy(code: str) -> None:
 
 def test_every_code_in_the_source_has_a_story() -> None:
     source = Path(_script_lint.__file__).parent
-    known = set(STORIES) | {"script.syntax", "hook.missing"}
+    known = set(STORIES) | {"script.syntax", "hook.missing", "program.missing"}
     for name, area in (("config", "config"), ("host", "host"), ("text", "script")):
         text = (source / f"_script_{name}_lint.py").read_text()
         for code in re.findall(r'\badd\(\s*"(\w+)"', text):
@@ -189,6 +190,23 @@ def test_every_code_in_the_source_has_a_story() -> None:
 def test_the_guests_own_shell_has_its_say() -> None:
     found = lint(deployed(), {_scripts.PRE_PATH: "sh: 3: Syntax error", _scripts.POST_PATH: ""})
     assert [(finding.code, finding.evidence) for finding in found] == [("script.syntax", "sh: 3: Syntax error")]
+
+
+def test_programs_that_our_scripts_would_miss_are_named() -> None:
+    (found,) = lint(deployed(), {}, missing=["flock", "setsid"])
+    assert found.code == "program.missing"
+    assert "flock, setsid" in found.message
+    assert lint(with_script("#!/bin/sh\nexit 0\n"), {}, missing=["flock"]) == []
+
+
+def test_the_guest_is_asked_which_programs_it_has() -> None:
+    def command(argv: list[str], _text: str) -> tuple[int, str]:
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout
+
+    assert missing_programs(command) == []
+    assert missing_programs(lambda argv, text: command([*argv, "no-such-program"], text)) == []
+    assert missing_programs(lambda _argv, _text: (0, "flock\nsetsid\n")) == ["flock", "setsid"]
 
 
 def test_errors_come_first() -> None:
@@ -295,8 +313,9 @@ def test_examining_follows_the_configuration_to_the_scripts(tmp_path: Path) -> N
         target.chmod(0o600)
     seen: list[str] = []
 
-    def command(_argv: list[str], text: str) -> tuple[int, str]:
-        seen.append(text)
+    def command(argv: list[str], text: str) -> tuple[int, str]:
+        if argv == ["sh", "-n"]:
+            seen.append(text)
         return 2, "sh: 3: Syntax error: end of file unexpected"
 
     found = {finding.code for finding in examine(command, str(tmp_path), uid=tmp_path.stat().st_uid)}
