@@ -236,7 +236,7 @@ def test_the_cache_saves_every_request(azure: Stage, shell: Shell) -> None:
     sent = len(azure.simulator.requests)
     assert shell.list(**cache) == first
     assert len(azure.simulator.requests) == sent
-    done = shell.run("ansible-inventory", "--list", "--flush-cache", **cache)
+    done = shell.run("ansible-playbook", "appconsistent.azure.verify", "--list-hosts", "--flush-cache", **cache)
     assert done.returncode == 0
     assert len(azure.simulator.requests) > sent
 
