@@ -28,8 +28,8 @@ def counted(job: Job) -> dict[str, set[str]]:
     """The machines that each action of a job managed."""
     found: dict[str, set[str]] = {}
     for event in job.events:
-        data = event["event_data"]
         if event["event"] in ("runner_on_ok", "runner_on_failed"):
+            data = event["event_data"]
             names = {node["name"] for node in nodes(data["resolved_action"], data["res"])}
             found.setdefault(data["resolved_action"].removeprefix("appconsistent.azure."), set()).update(names)
     return found
