@@ -26,6 +26,9 @@ _STAMP = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T ](\d\d):(\d\d):(\d\d)")
 _HEARTBEAT = "is running as the goal state agent"
 _UNINSTALL = "Target handler state: uninstall"
 _LOG_TAIL = 1 << 18
+# What was reported is written anew in every goal state period, 6 s by default. The heartbeat comes every 30 min.
+_SILENT_REPORTS = 15 * 60.0
+_SILENT_HEART = 45 * 60.0
 
 
 class Policy(NamedTuple):
@@ -50,6 +53,7 @@ class Agent(NamedTuple):
     version: Optional[str]
     installed_version: Optional[str]
     last_seen: Optional[float]
+    silent_after: float  # seconds without a sign of life that mean something
     uninstalled: Optional[float]
     extensions_enabled: bool
     policy: Policy
@@ -175,7 +179,8 @@ def look(
     service = _service(root)
     said = ask_version(program) if program else ""
     running_as = _version_in(_VERSION, " ".join(process.command)) if process else None
-    seen = [moment for moment in (log.heartbeat, _last_report(os.path.join(root, lib_dir.lstrip("/")))) if moment]
+    reported = _last_report(os.path.join(root, lib_dir.lstrip("/")))
+    seen = [moment for moment in (log.heartbeat, reported) if moment is not None]
     return Agent(
         service=service,
         masked=_masked(root, service),
@@ -185,6 +190,7 @@ def look(
         version=running_as or _version_in(_GOAL_STATE, said) or log.version,
         installed_version=_version_in(_VERSION, said),
         last_seen=max(seen) if seen else None,
+        silent_after=_SILENT_REPORTS if reported is not None else _SILENT_HEART,
         uninstalled=log.uninstalled,
         extensions_enabled=_is_on(conf, "Extensions.Enabled", True),
         policy=policy(etc, conf, extension),

@@ -21,7 +21,6 @@ from ._processes import Process, processes_of_root
 # The end of the log is read in growing pieces until the beginning of the last run is found.
 _LOG_PIECES = (1 << 18, 1 << 21, 1 << 23)
 _LARGEST_CONF = 1 << 16
-_SILENT_AFTER = 15 * 60.0
 
 
 class Guest(NamedTuple):
@@ -79,7 +78,7 @@ def _agent_findings(guest: Guest, agent: _guest_agent.Agent, shown: Dict[str, An
         found.append(finding("agent.masked", service=service))
     if not agent.running:
         found.append(finding("agent.stopped", service=service))
-    elif agent.last_seen is not None and guest.now - agent.last_seen > _SILENT_AFTER:
+    elif agent.last_seen is not None and guest.now - agent.last_seen > agent.silent_after:
         minutes = int((guest.now - agent.last_seen) // 60)
         found.append(finding("agent.silent", shown["last_seen"], minutes=minutes, service=service))
     if not agent.extensions_enabled:

@@ -36,7 +36,7 @@ class _Ended(NamedTuple):
 
 def _run(argv: List[str], seconds: float) -> _Ended:
     """Run a command to its end or to the limit. A writer to a held application may not be waited for any longer."""
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

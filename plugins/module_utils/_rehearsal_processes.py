@@ -103,10 +103,10 @@ class Outcome(NamedTuple):
 
 
 class _Script(Child):
-    def __init__(self, argv: List[str], environment: Dict[str, str]) -> None:
+    def __init__(self, argv: List[str], environment: Dict[str, str], announce: Callable[[], None]) -> None:
         # The same call as the extension's; what it inherits was arranged before.
-        self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        self._process = subprocess.Popen(  # pylint: disable=ansible-bad-function,subprocess-popen-preexec-fn
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, preexec_fn=announce
         )
         self._ended_at: Optional[float] = None
         self.pid = self._process.pid
@@ -212,9 +212,14 @@ class _RealWorld(World):
         return self._told_to_end or bool(select.select([self._control], [], [], 0)[0])
 
     def start(self, argv: List[str], which: str) -> Child:
-        child = _Script(argv, self._around.environment)
-        self._tell("{0} {1} {2}\n".format(which, child.pid, _began(child.pid)))
-        return child
+        def announce() -> None:
+            # In the script's own process, before it becomes the script: so the guardian knows of it even when we are
+            # killed this very moment. A guardian that was killed must not end the script.
+            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+            self._tell("{0} {1} {2}\n".format(which, os.getpid(), _began(os.getpid())))
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+        return _Script(argv, self._around.environment, announce)
 
     def guard(self, post: List[str]) -> None:
         self._guardian = subprocess.Popen(  # pylint: disable=ansible-bad-function
@@ -234,12 +239,9 @@ class _RealWorld(World):
 
     def _tell(self, line: str) -> None:
         if self._guardian is not None and self._guardian.stdin is not None:
-            try:
-                self._guardian.stdin.write(line.encode("ascii"))
-                self._guardian.stdin.flush()
-            except OSError:
-                # The guardian was killed. We are still here.
-                self._guardian = None
+            # Without an error when the guardian was killed: we are still here.
+            with contextlib.suppress(OSError):
+                os.write(self._guardian.stdin.fileno(), line.encode("ascii"))
 
 
 def _close_all_but(kept: List[int]) -> None:

@@ -375,13 +375,20 @@ class TestKills:
         assert "without a word" in answer["problem"]
 
     def test_the_runner_is_killed_while_pre_runs(self, rehearsal: Rehearsal) -> None:
-        rehearsal.script("pre", PRE + "trap 'touch {0}/ended; exit 1' TERM\nwhile :; do sleep 0.1; done\n")
+        rehearsal.script("pre", "trap 'touch {0}/ended; exit 1' TERM\n" + PRE + "while :; do sleep 0.1; done\n")
         rehearsal.script("post", "[ -e {0}/ended ] && touch {0}/in-order\n" + POST)
         self.hold(rehearsal)
         kill(rehearsal.runner())
         answer = rehearsal.answer()
         assert (answer["released"], answer["released_by"]) == (True, "guardian")
         assert (rehearsal.root / "in-order").exists()
+
+    def test_the_runner_is_killed_the_moment_that_pre_begins(self, rehearsal: Rehearsal) -> None:
+        rehearsal.script("pre", "kill -KILL $PPID\necho $$ >{0}/pre-pid\n" + PRE + "while :; do sleep 0.1; done\n")
+        answer = rehearsal.answer()
+        assert (answer["released"], answer["released_by"]) == (True, "guardian")
+        assert not rehearsal.held()
+        assert not alive(int((rehearsal.root / "pre-pid").read_text()))
 
     def test_a_pre_that_does_not_listen_is_killed_before_post_runs(self, rehearsal: Rehearsal) -> None:
         rehearsal.script("pre", PRE + "trap '' TERM\necho $$ >{0}/pre-pid\nwhile :; do sleep 0.1; done\n")

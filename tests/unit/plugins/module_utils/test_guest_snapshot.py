@@ -3,6 +3,7 @@
 # ruff: noqa: UP035 - these tests run on the guest's Pythons too, 3.6 and newer
 """What a guest tells about agent, extension and configuration, and what it says when they are broken or hostile."""
 
+import calendar
 import json
 import os
 import socket
@@ -110,6 +111,15 @@ class TestAgent:
         assert healthy.look()["findings"] == []
         os.utime(str(path), (healthy.now - 3600, healthy.now - 3600))
         assert "60 minutes" in evidence(healthy.look(), "agent.silent")["message"]
+
+    def test_a_heartbeat_of_half_an_hour_ago_is_no_silence(self, healthy: GuestTree) -> None:
+        line = "2026-03-14T01:00:00.000000Z INFO ExtHandler [HEARTBEAT] Agent WALinuxAgent-2.15.0.1 is running as the "
+        healthy.write("var/log/waagent.log", line + "goal state agent [DEBUG]\n")
+        healthy.now = calendar.timegm((2026, 3, 14, 1, 35, 0))
+        assert healthy.look()["agent"]["last_seen"] == "2026-03-14T01:00:00Z"
+        assert "agent.silent" not in codes(healthy.look())
+        healthy.now += 15 * 60
+        assert "agent.silent" in codes(healthy.look())
 
     def test_closed_ports_of_the_host_service_are_named(self, healthy: GuestTree) -> None:
         healthy.ports = {"80": "timed_out", "32526": "open"}
