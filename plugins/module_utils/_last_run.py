@@ -288,6 +288,7 @@ def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]
         },
         "linux": {
             "message": status.message if status else None,
+            "fixable": known.fixable if known else None,
             "python_2": log.python_2 if log else None,
             "workload": printable(workload.text, 40) if workload else None,
             "telemetry": status.telemetry if status else {},

@@ -363,11 +363,13 @@ guest_snapshot:
             agree: true
         linux:
           description: >-
-            The extension's message, whether it ran on Python 2 (its stamps are local time then), the workload of its
-            own framework if that was used, and the telemetry that helps to judge a run.
+            The extension's message, whether somebody in the guest can mend what the code means (V(yes), V(no),
+            V(maybe) or V(wait)), whether it ran on Python 2 (its stamps are local time then), the workload of its own
+            framework if that was used, and the telemetry that helps to judge a run.
           returned: on Linux
           type: dict
           sample:
+            fixable: "no"
             message: Enable Succeeded with App Consistent Snapshot
             python_2: false
             workload: null

@@ -138,6 +138,7 @@ def test_each_story_is_told_as_it_was(
 def test_the_exit_status_of_a_script_is_told(guest: GuestTree) -> None:
     run = run_of(guest, "pre_failed_no_snapshot")
     assert (run["pre"]["code"], run["pre"]["exit_code"]) == (300, 7)
+    assert run["linux"]["fixable"] == "yes"
 
 
 def test_a_block_that_stands_after_the_final_line_belongs_to_the_run(guest: GuestTree) -> None:
