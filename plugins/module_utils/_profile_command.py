@@ -15,15 +15,20 @@ boot_command='' freeze_command='' probe_command='' status_command='' thaw_comman
 # words TEXT: run a command of which each line is a word. What it says is cut short, and whatever it leaves running may
 # go on writing without ever filling a disk or being stopped by a closed pipe.
 words() {
-    mkfifo "$AC_STATE/pipe" || exit 1
-    # shellcheck disable=SC2016
-    setsid sh -c 'head -c 4000 >"$1"; exec cat >/dev/null' - "$AC_STATE/words" <"$AC_STATE/pipe" >/dev/null 2>&1 &
     set -f
     IFS='
 '
     # shellcheck disable=SC2086
     set -- $1
     unset IFS
+    # One that was ended may have left its pipe behind. And /run may have filled up: run the command all the same.
+    rm -f "$AC_STATE/pipe"
+    if ! mkfifo "$AC_STATE/pipe" 2>/dev/null; then
+        "$@" </dev/null >/dev/null 2>&1
+        return
+    fi
+    # shellcheck disable=SC2016
+    setsid sh -c 'head -c 4000 >"$1"; exec cat >/dev/null' - "$AC_STATE/words" <"$AC_STATE/pipe" >/dev/null 2>&1 &
     "$@" </dev/null >"$AC_STATE/pipe" 2>&1
     result=$?
     rm -f "$AC_STATE/pipe"
@@ -34,7 +39,7 @@ words() {
 
 case ${1:-} in
     freeze)
-        true >"$AC_STATE/asked"
+        true >"$AC_STATE/asked" || exit 1
         words "$freeze_command"
         ;;
     status)

@@ -48,7 +48,7 @@ operating-system authentication for the account" ;;
 
 freeze() {
     # Before the command: a freeze that is killed here is undone all the same.
-    true >"$AC_STATE/asked"
+    true >"$AC_STATE/asked" || fail "cannot write to $AC_STATE"
     limit=$((AC_HOLD_LEFT + 5))
     if [ "$server_limit" = yes ]; then
         # The 7th: how long users go on in memory, at most 1200. The 10th: when the write daemon resumes by itself.

@@ -94,7 +94,7 @@ freeze() {
     session_ask "SET SESSION lock_wait_timeout=$wait, SESSION wait_timeout=$LIMIT, @appconsistent='$AC_ID'; $take
 SELECT CONCAT('held ', @appconsistent);" held "$AC_SECONDS" || explain "the backup lock was not given"
     [ "$ANSWER" = "$AC_ID" ] || fail "the session was lost while it took the lock"
-    true >"$S/held"
+    true >"$S/held" || fail "cannot write to $AC_STATE"
 }
 
 # A variable of the session is the proof: another session does not have it.

@@ -55,7 +55,7 @@ freeze() {
         *) fail "the server gave no answer: ${ANSWER:-nothing within $AC_SECONDS s}" ;;
     esac
     # Before the command: a freeze that is killed here is undone all the same.
-    true >"$AC_STATE/locked"
+    true >"$AC_STATE/locked" || fail "cannot write to $AC_STATE"
     ask "$AC_SECONDS" "const r = admin.runCommand({fsync: 1, lock: true}); print('locked ' + r.ok + ' ' + r.lockCount);"
     case $ANSWER in
         "locked 1 "*) ;;

@@ -72,7 +72,7 @@ freeze() {
         *) explain "the database gave no answer" ;;
     esac
     # Before the command: a freeze that is killed here is undone all the same.
-    true >"$AC_STATE/begun"
+    true >"$AC_STATE/begun" || fail "cannot write to $AC_STATE"
     ask "ALTER SYSTEM ARCHIVE LOG CURRENT;
 ALTER DATABASE BEGIN BACKUP;
 $ACTIVE"

@@ -112,7 +112,7 @@ freeze() {
         [ "$major" -gt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -ge 2 ]; } ||
             fail "Redis $version cannot pause writes alone; that came with 6.2. Set mode to save"
         # Before the command: a freeze that is killed here is undone all the same.
-        true >"$AC_STATE/paused"
+        true >"$AC_STATE/paused" || fail "cannot write to $AC_STATE"
         must CLIENT PAUSE "$(((AC_HOLD_LEFT + 5) * 1000))" WRITE
     fi
     must INFO persistence

@@ -61,7 +61,7 @@ find_snapshot() {
 
 freeze() {
     # Before the command: a freeze that is killed here is undone all the same.
-    true >"$AC_STATE/asked"
+    true >"$AC_STATE/asked" || fail "cannot write to $AC_STATE"
     ask "BACKUP DATA FOR FULL SYSTEM CREATE SNAPSHOT COMMENT 'appconsistent $AC_ID'"
     [ "$RESULT" = 0 ] || explain "no snapshot was prepared (one that another tool left behind must be closed first)"
     find_snapshot || explain "the catalogue gave no answer"

@@ -36,7 +36,7 @@ freeze() {
         exit 0
     fi
     # Before the command: a freeze that is killed here is undone all the same.
-    true >"$AC_STATE/acted"
+    true >"$AC_STATE/acted" || fail "cannot write to $AC_STATE"
     case $mode in
         pause) act freeze || fail "$unit was not paused: $SAID. It takes systemd 246 and control groups of version 2" ;;
         stop) act stop || fail "$unit was not stopped: $SAID" ;;

@@ -265,6 +265,22 @@ def _answers(guest: LinuxGuest) -> bool:
     return guest.run(["pg_isready", "-q"], check=False).returncode == 0
 
 
+def test_the_folder_in_memory_fills_up_during_the_hold(guest: LinuxGuest) -> None:
+    guest.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(RUN)])
+    try:
+        with guest.writer() as writer, Starter(guest) as extension:
+            writer.wait_for_rows(20)
+            assert extension.run(PRE) == 0
+            guest.run(["sh", "-c", f"cat /dev/zero >{RUN}/rubbish"], check=False)
+            # Where there was no room for the proof, the point counts as no good; but everything is free.
+            assert extension.run(POST) in (0, 1)
+            writer.wait_for_rows(20, AGAIN)
+            guest.path(RUN / "rubbish").unlink()
+            free_again(guest, writer)
+    finally:
+        guest.run(["umount", "-l", str(RUN)])
+
+
 def test_a_wrong_password(mariadb: LinuxGuest) -> None:
     mariadb.run(["mariadb", "-e", "CREATE OR REPLACE USER snapshot@localhost IDENTIFIED BY 'right'"])
     write(mariadb, Path("/etc/azure/snapshot.cnf"), "[client]\nuser=snapshot\npassword=wrong\n")

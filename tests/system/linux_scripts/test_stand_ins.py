@@ -332,6 +332,19 @@ def test_a_service_that_does_not_run_is_not_started_by_us(plain: LinuxGuest, ext
     assert product["ActiveState"] == "inactive"
 
 
+def test_a_command_that_hangs_is_ended_and_undone(plain: LinuxGuest, extension: Starter) -> None:
+    clean(plain)
+    undone = RUN.parent / "undone"
+    deploy(
+        plain,
+        {"name": "command", "freeze_command": ["sleep", "1000"], "thaw_command": ["touch", str(undone)]},
+    )
+    limit(plain, freeze=1, script=10)
+    assert extension.run(PRE) != 0
+    assert state(plain) == "failed"
+    plain.path(undone).unlink()
+
+
 def test_commands_are_run_word_by_word_and_may_leave_a_daemon_behind(plain: LinuxGuest, extension: Starter) -> None:
     clean(plain)
     told = RUN.parent / "told"
