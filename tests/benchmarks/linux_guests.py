@@ -26,8 +26,8 @@ from .measure import ROOT, Result, Sample, median, run
 GUESTS = 8
 FORKS = 8
 ANSIBLE = str(Path(sys.executable).with_name("ansible-playbook"))
-PROFILES = [{"name": "mariadb"}]
-PARAMS = {
+PROFILES: list[t.Mapping[str, t.Any]] = [{"name": "mariadb"}]
+PARAMS: dict[str, t.Any] = {
     "timeout": 60,
     "hold_seconds": 120,
     "poll_seconds": 1,
