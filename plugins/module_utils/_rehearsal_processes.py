@@ -78,9 +78,14 @@ settle() {
 }
 victims="$pid:$start"
 if [ "$script" = pre ] && is_alive "$pid" "$start"; then
-    victims=$(family "$pid")
+    # The script first, alone: it may have a trap that cleans up, and would die of what the shell says when a child
+    # is ended, because nobody holds the other end of its pipes any more.
+    everybody=$(family "$pid")
     send TERM
-    settle 50
+    settle 20
+    victims=$everybody
+    send TERM
+    settle 30
     send KILL
     settle 50
 elif [ "$script" = post ]; then
@@ -133,18 +138,21 @@ class _Script(Child):
                 pipe.close()
 
     def end(self) -> None:
-        # A client that waits for a lock would get it later, so what the script started is ended with it.
-        victims = _family(self.pid)
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        # A client that waits for a lock would get it later, so what the script started is ended with it. The script
+        # comes first: it may have a trap that cleans up.
+        family = _family(self.pid)
+        for victims, number, patience in (
+            (family[:1], signal.SIGTERM, 2.0),
+            (family, signal.SIGTERM, 3.0),
+            (family, signal.SIGKILL, 5.0),
+        ):
             for pid, began in victims:
                 if _began(pid) == began:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, number)
-            deadline = time.monotonic() + 5.0
-            while time.monotonic() < deadline:
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and any(_began(pid) == began for pid, began in victims):
                 self.poll()
-                if all(_began(pid) != began for pid, began in victims):
-                    return
                 time.sleep(_SLICE)
 
 

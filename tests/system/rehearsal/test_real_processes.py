@@ -109,7 +109,15 @@ def children(pid: int) -> list[int]:
 
 
 def guardians(runner: int) -> list[int]:
-    return [pid for pid in children(runner) if b"rehearsal-guardian" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in children(runner) if b"rehearsal-guardian" in command_line(pid)]
+
+
+def command_line(pid: int) -> bytes:
+    """Nothing for a process that has just ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def kill(*pids: int) -> None:
