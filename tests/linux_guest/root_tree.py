@@ -53,7 +53,8 @@ def enter(spec: GuestSpec) -> None:
     kernel.mount("tmpfs", root / "dev/shm", "tmpfs", options="mode=1777")
     (root / "run/sshd").mkdir(mode=0o755)
     (root / "run/lock").mkdir(mode=0o1777)
-    for path in {spec.project, sys.prefix, sys.base_prefix}:
+    # Outer folders first: an interpreter within the checkout comes along with it, and would hide the rest of it.
+    for path in sorted({spec.project, sys.prefix, sys.base_prefix}):
         _keep_visible(root, Path(path))
     disk = root / DISK.relative_to("/")
     mount_image(spec.image, disk, spec.filesystem)
