@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from . import fleet, throttled, windows_guests
+from . import fleet, linux_guests, throttled, windows_guests
 from .measure import ROOT, machine, median, run
 
 START_UP = (
@@ -35,6 +35,7 @@ def main() -> int:
     lines += _alternatives(options.runs)
     lines += _throttled()
     lines += _start_up(options.runs)
+    lines += linux_guests.section(options.runs, print)
     lines += windows_guests.section(options.runs, print)
     options.output.write_text("\n".join(lines) + "\n")
     print(f"Written: {options.output}")
