@@ -8,7 +8,7 @@ trap 'rm -rf "$stage"' EXIT
 copy="$stage/ansible_collections/appconsistent/azure"
 mkdir -p "$copy"
 cd "$root"
-git ls-files --cached --others --exclude-standard -z -- . ':!.tree' ':!tests/*/*' ':!demo' |
+git ls-files --cached --others --exclude-standard -z -- . ':!.tree' ':!tests/*/*' ':!tests/*.py' ':!demo' |
     while IFS= read -r -d "" file; do if [ -e "$file" ]; then printf "%s\\0" "$file"; fi; done |
     tar --null --files-from=- --create --file=- | tar --extract --file=- --directory="$copy"
 cd "$copy"

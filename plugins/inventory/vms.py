@@ -78,12 +78,10 @@ author:
 """
 
 EXAMPLES = r"""
-# azure.appconsistent.yml: everything that the identity may read
-plugin: appconsistent.azure.vms
-subscriptions: [all]
-
----
-# backup.appconsistent.yml: the machines of two subscriptions that are tagged for it, with groups of one's own
+# azure.appconsistent.yml. For everything that the identity may read, two lines are enough:
+#   plugin: appconsistent.azure.vms
+#   subscriptions: [all]
+# This takes the machines of two subscriptions that are tagged for it, and makes groups of its own.
 plugin: appconsistent.azure.vms
 subscriptions:
   - 5d1f0a52-0000-4000-a000-000000000001

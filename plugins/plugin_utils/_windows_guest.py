@@ -69,9 +69,11 @@ class Output:
 class Transport(t.Protocol):
     """The way to a guest. Raises ConnectionLost and GuestTimedOut, nothing else of its own."""
 
-    def execute(self, command_line: str, stdin: bytes | None, seconds: float) -> Output: ...
+    def execute(self, command_line: str, stdin: bytes | None, seconds: float) -> Output:
+        """Run a command line to its end."""
 
-    def reconnect(self) -> None: ...
+    def reconnect(self) -> None:
+        """Begin anew after the connection was lost."""
 
 
 @dataclass(frozen=True)
