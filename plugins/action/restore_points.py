@@ -13,9 +13,10 @@ from collections import Counter
 from pathlib import Path
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, find_vm_id, tell
-from ..plugin_utils._errors import AppConsistentError, EndpointUnreachable, InvalidInput
-from ..plugin_utils._fleet import Board, Target, take_all
+from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
+from ..plugin_utils._errors import EndpointUnreachable, InvalidInput
+from ..plugin_utils._fleet import Board, take_all
+from ..plugin_utils._fleet_targets import find_targets
 from ..plugin_utils._json import Json
 from ..plugin_utils._progress import reporting, table
 from ..plugin_utils._spans import parse
@@ -46,7 +47,8 @@ class ActionModule(AzureAction):
         if not self._task.run_once:
             display.warning("restore_points works on the whole batch at once: without run_once only one host sees it.")
         wish = read_wish(params)
-        targets, wrong = self._targets(params, wish)
+        targets, refused = find_targets(params.get("vms"), self.task_vars, place_of)
+        wrong = [from_error(_outcome_without_vm(host, wish), error) for host, error in refused]
         quiet = params["quiet"]
         board = Board(outcomes=list(wrong))
         interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
@@ -60,26 +62,6 @@ class ActionModule(AzureAction):
             for line in lines:
                 tell(line)
         return {**result_of(outcomes, lines), **statistics_of(outcomes, params.get("stats_key") or "")}
-
-    def _targets(self, params: Json, wish: Wish) -> tuple[list[Target], list[Outcome]]:
-        """Return the machines to work on, and an outcome for each whose id cannot be used."""
-        given = params.get("vms")
-        hosts = list(given) if given is not None else list(self.task_vars.get("ansible_play_batch") or ())
-        if not hosts:
-            raise InvalidInput("There is no VM to work on", advice="Check the play's hosts, its limit and option vms.")
-        hostvars = self.task_vars.get("hostvars") or {}
-        targets: list[Target] = []
-        wrong: list[Outcome] = []
-        for host in hosts:
-            variables = _variables(hostvars, host)
-            try:
-                vm = find_vm_id(str(given[host]) if given is not None else "", variables, str(host))
-                application, wave = place_of(variables, str(host))
-            except AppConsistentError as error:
-                wrong.append(from_error(_outcome_without_vm(str(host), wish), error))
-            else:
-                targets.append(Target(str(host), vm, application=application, wave=wave))
-        return targets, wrong
 
 
 def result_of(outcomes: list[Outcome], lines: list[str]) -> Json:
@@ -147,11 +129,6 @@ def write_results(path: str, outcomes: list[Outcome]) -> None:
         Path(file.name).replace(target)
     except OSError as error:
         display.warning(f"The results could not be written to {path}: {error}")
-
-
-def _variables(hostvars: Json, host: str) -> Json:
-    # Ansible's own mapping of all hosts: its get() does not answer for an unknown one in every version.
-    return hostvars[host] if host in hostvars else {}  # noqa: SIM401
 
 
 def _outcome_without_vm(host: str, wish: Wish) -> Outcome:

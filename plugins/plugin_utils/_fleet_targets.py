@@ -13,25 +13,37 @@ from ._errors import AppConsistentError, InvalidInput
 from ._fleet import Target
 from ._json import Json
 
+# From a host's variables and name to the application and the wave that it belongs to.
+Place = t.Callable[[t.Mapping[str, t.Any], str], tuple[str, int]]
 
-def targets_of(given: t.Mapping[str, t.Any] | None, task_vars: Json) -> tuple[list[Target], list[Report]]:
-    """Return the machines, and a report for each host whose id cannot be used."""
+
+def find_targets(
+    given: t.Mapping[str, t.Any] | None, task_vars: Json, place: Place = lambda _variables, _host: ("", 0)
+) -> tuple[list[Target], list[tuple[str, AppConsistentError]]]:
+    """Return the machines, and the error of each host whose id or place cannot be used."""
     hosts = list(given) if given is not None else list(task_vars.get("ansible_play_batch") or ())
     if not hosts:
         raise InvalidInput("There is no VM to work on", advice="Check the play's hosts, its limit and option vms.")
     hostvars = task_vars.get("hostvars") or {}
     targets: list[Target] = []
-    wrong: list[Report] = []
+    refused: list[tuple[str, AppConsistentError]] = []
     for host in map(str, hosts):
         # Ansible's own mapping of all hosts: its get() does not answer for an unknown one in every version.
         variables = hostvars[host] if host in hostvars else {}  # noqa: SIM401
         try:
             vm = find_vm_id(str(given[host]) if given is not None else "", variables, host)
+            application, wave = place(variables, host)
         except AppConsistentError as error:
-            wrong.append(failed(host, _uniform(error)))
+            refused.append((host, error))
         else:
-            targets.append(Target(host, vm))
-    return targets, wrong
+            targets.append(Target(host, vm, application=application, wave=wave))
+    return targets, refused
+
+
+def targets_of(given: t.Mapping[str, t.Any] | None, task_vars: Json) -> tuple[list[Target], list[Report]]:
+    """Return the machines, and a report for each host whose id cannot be used."""
+    targets, refused = find_targets(given, task_vars)
+    return targets, [failed(host, _uniform(error)) for host, error in refused]
 
 
 def _uniform(error: AppConsistentError) -> AppConsistentError:
