@@ -63,7 +63,7 @@ class WindowsAction(ActionBase):
     ) -> dict[str, t.Any]:
         shell = getattr(self._connection._shell, "SHELL_FAMILY", "POSIX")
         raise AnsibleActionFail(
-            f"{self._load_name} works on Windows guests only, and {_host(task_vars)} is reached by"
+            f"{self._task.action.rpartition('.')[2]} works on Windows guests only, and {_host(task_vars)} is reached by"
             f" {self._connection.transport} with a {shell} shell. Keep this task to"
             " Windows hosts; over ssh, set ansible_shell_type to powershell or cmd."
         )

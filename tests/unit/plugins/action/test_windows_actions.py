@@ -78,7 +78,6 @@ def action(name: str, connection: Connection, *, check: bool = False, **options:
     task.async_val = 0
     module = importlib.import_module(f"ansible_collections.appconsistent.azure.plugins.action.{name}")
     made: ActionBase = module.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
-    made._load_name = name
     return made
 
 
