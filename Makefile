@@ -7,6 +7,8 @@ export ANSIBLE_CONFIG = $(CURDIR)/ansible.cfg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # ansible-core is the newest that the interpreter can run, unless a version is asked for: make test ANSIBLE='~=2.16.0'
 ANSIBLE ?= >=2.16
+# The tests of one file share their servers. One after the other, with another choice: make test PYTEST='-k lock'
+PYTEST ?= --numprocesses=auto --dist=loadfile
 
 .PHONY: demo test lint bench simulator clean
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.linux_guest import LinuxGuest
@@ -13,9 +15,11 @@ from .scripted import clean, deploy, hook
 ROUNDS = 25
 
 
-def proved(capsys: pytest.CaptureFixture[str], name: str, rounds: list[Round]) -> None:
-    with capsys.disabled():
-        print(f"\n    {told(name, rounds)}")
+Figure = Callable[[str, object], None]
+
+
+def proved(figure: Figure, name: str, rounds: list[Round]) -> None:
+    figure("figure", told(name, rounds))
     assert len(rounds) == ROUNDS
     assert not [str(played) for played in rounds if not played.good]
 
@@ -36,11 +40,11 @@ def redis(guests: MakeGuest) -> LinuxGuest:
 
 
 def test_every_copy_of_mariadb_is_good_with_crash_safe_and_other_tables(
-    mariadb: LinuxGuest, capsys: pytest.CaptureFixture[str]
+    mariadb: LinuxGuest, record_property: Figure
 ) -> None:
     deploy(mariadb, {"name": "mariadb"})
     with mariadb.writer(tables=("innodb", "aria", "myisam")) as writer:
-        proved(capsys, "mariadb", play(mariadb, writer, ROUNDS, stops_writes=True))
+        proved(record_property, "mariadb", play(mariadb, writer, ROUNDS, stops_writes=True))
 
 
 def test_a_copy_of_mariadb_without_scripts_is_damaged(mariadb: LinuxGuest) -> None:
@@ -63,20 +67,16 @@ def test_scripts_that_hold_nothing_are_found_out_though_azure_believes_them(mari
     assert not any(played.good for played in rounds)
 
 
-def test_every_copy_of_postgresql_is_good_after_a_checkpoint(
-    postgresql: LinuxGuest, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_copy_of_postgresql_is_good_after_a_checkpoint(postgresql: LinuxGuest, record_property: Figure) -> None:
     deploy(postgresql, {"name": "postgresql"})
     with postgresql.writer() as writer:
-        proved(capsys, "postgresql, checkpoint", play(postgresql, writer, ROUNDS, stops_writes=False))
+        proved(record_property, "postgresql, checkpoint", play(postgresql, writer, ROUNDS, stops_writes=False))
 
 
-def test_every_copy_of_postgresql_is_good_in_an_open_backup(
-    postgresql: LinuxGuest, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_copy_of_postgresql_is_good_in_an_open_backup(postgresql: LinuxGuest, record_property: Figure) -> None:
     deploy(postgresql, {"name": "postgresql", "mode": "backup"})
     with postgresql.writer() as writer:
-        proved(capsys, "postgresql, backup", play(postgresql, writer, ROUNDS, stops_writes=False))
+        proved(record_property, "postgresql, backup", play(postgresql, writer, ROUNDS, stops_writes=False))
     labels = sorted(postgresql.path("/var/lib/appconsistent/postgresql").iterdir())
     assert len(labels) == ROUNDS
     assert "START WAL LOCATION" in (labels[-1] / "backup_label").read_text()
@@ -90,10 +90,10 @@ def test_a_copy_of_postgresql_that_was_not_frozen_is_torn(postgresql: LinuxGuest
     assert not all(played.report.good for played in rounds)
 
 
-def test_every_copy_of_redis_is_good(redis: LinuxGuest, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_copy_of_redis_is_good(redis: LinuxGuest, record_property: Figure) -> None:
     deploy(redis, {"name": "redis", "socket": "/run/redis/redis-server.sock"})
     with redis.writer() as writer:
-        proved(capsys, "redis", play(redis, writer, ROUNDS, stops_writes=True))
+        proved(record_property, "redis", play(redis, writer, ROUNDS, stops_writes=True))
 
 
 def test_a_copy_of_redis_without_scripts_lacks_rows(redis: LinuxGuest) -> None:

@@ -77,8 +77,10 @@ def action(name: str, connection: Connection, *, check: bool = False, **options:
     task.check_mode = check
     task.async_val = 0
     module = importlib.import_module(f"ansible_collections.appconsistent.azure.plugins.action.{name}")
-    made: ActionBase = module.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
-    return made
+    made: t.Any = module.ActionModule(task, connection, PlayContext(), DataLoader(), None, None)
+    # As the loader of plugins does.
+    made._load_name = name
+    return t.cast(ActionBase, made)
 
 
 def run(name: str, connection: Connection, *, check: bool = False, **options: t.Any) -> Json:
