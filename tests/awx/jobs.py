@@ -111,6 +111,10 @@ class Running:
         """End it as AWX's cancel does: SIGKILL to everything that the job's container holds, all at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
+        self.end_container()
+
+    def end_container(self) -> None:
+        """Kill what is left over: newer ansible-core's workers outlive their parent, but not their container."""
         while pids := self.processes():
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -199,11 +203,15 @@ class Awx:
         check: bool = False,
         diff: bool = False,
         verbosity: int = 0,
+        timeout: int = 0,
         variables: Mapping[str, t.Any] | None = None,
         workflow_job: int = 0,
         first_in_path: Path | None = None,
     ) -> Running:
-        """Launch a job. `playbook` is named as in AWX: a path in the project, or the FQCN of a collection's one."""
+        """Launch a job. `playbook` is named as in AWX: a path in the project, or the FQCN of a collection's one.
+
+        `timeout` is the job template's, in seconds; AWX hands it to ansible-runner, which ends the job itself.
+        """
         number = next(self.jobs)
         folder = self.folder / f"awx_{number}"
         (folder / "inventory").mkdir(parents=True)
@@ -215,7 +223,9 @@ class Awx:
         own = _own_variables(number, workflow_job)
         (folder / "env" / "extravars").write_text(_unsafe_yaml({**own, **(variables or {})}))
         (folder / "env" / "envvars").write_text(json.dumps(self._variables(number, folder)))
-        (folder / "env" / "settings").write_text(json.dumps({"suppress_ansible_output": True}))
+        (folder / "env" / "settings").write_text(
+            json.dumps({"suppress_ansible_output": True, **({"job_timeout": timeout} if timeout else {})})
+        )
         line = [*(["--limit", limit] if limit else []), *(["--check"] if check else []), *(["--diff"] if diff else [])]
         line += ["-" + "v" * verbosity] if verbosity else []
         bin_folder = Path(sys.executable).parent
@@ -258,11 +268,9 @@ class Awx:
         }
 
     def close(self) -> None:
-        """End what is left over: with newer ansible-core a worker outlives its killed parent."""
+        """End what is left over."""
         for running in self.started:
-            for pid in running.processes():
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            running.end_container()
 
 
 def _own_variables(number: int, workflow_job: int) -> Json:

@@ -112,17 +112,14 @@ def test_everything_is_put_into_an_empty_awx_and_check_mode_then_shows_drift_onl
     assert awx.named("workflow_approval_templates", "Every machine has its point. Go on with the change?")
 
     before = list(awx.writes)
+    awx.named("job_templates", "Restore points - verify")["timeout"] = 1
     again = deploy(stand_in, tmp_path, "--check", "--diff")
     assert again.returncode == 0, again.stdout + again.stderr
-    assert counts(again)["changed"] == 0, again.stdout
+    changed = [line for line in again.stdout.splitlines() if line.startswith("changed: [localhost]")]
+    assert changed == ["changed: [localhost] => (item=Restore points - verify)"]
+    assert counts(again)["changed"] == 1, again.stdout
     assert awx.writes == before
     assert SECRET not in first.stdout + again.stdout
-
-    awx.named("job_templates", "Restore points - verify")["timeout"] = 1
-    drift = deploy(stand_in, tmp_path, "--check")
-    assert counts(drift)["changed"] == 1
-    assert "changed: [localhost] => (item=Restore points - verify)" in drift.stdout
-    assert awx.writes == before
 
 
 def edges(stand_in: StandIn, workflow: str) -> set[tuple[str, str, str]]:

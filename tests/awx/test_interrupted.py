@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.awx.conftest import SPEED
 from tests.awx.jobs import ROOT, Awx, Running
 from tests.azure_simulator.world import Seen
 
@@ -57,6 +58,24 @@ def test_a_relaunch_after_a_cancel_adopts_what_is_in_flight(awx: Awx, moment: st
     again = awx.launch(TAKE)
     assert again.status == "successful", again.stdout
     assert points(awx) == NAMES
+
+
+def test_a_relaunch_after_the_jobs_own_timeout_adopts_what_is_in_flight(awx: Awx) -> None:
+    # How long a job takes to come to its point depends on the machine that the tests run on.
+    for seconds in (5, 10, 20, 40, 80):
+        awx.fleet({"name": "db1", **READY, "create_seconds": seconds * SPEED})
+        job = awx.launch(TAKE, timeout=seconds)
+        assert (job.status, job.rc) == ("timeout", 254), job.stdout
+        if points(awx):
+            break
+    awx.started[-1].end_container()
+    # Nothing tells AWX what came of the machines: no summary, no artifact.
+    assert job.artifacts == {}
+    asked = [seen.method for seen in awx.simulator.requests if "/restorepoints/" in seen.path.lower()]
+    again = awx.launch(TAKE)
+    assert again.status == "successful", again.stdout
+    assert points(awx) == ["db1"]
+    assert asked.count("PUT") == 1
 
 
 def test_two_runs_at_once_make_one_point_for_each_machine(awx: Awx) -> None:

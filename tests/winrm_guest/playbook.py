@@ -90,11 +90,11 @@ def play(
             timeout=120,
             check=False,
         )
-        shells = {name: endpoint.shells for name, endpoint in server.endpoints.items() if endpoint.shells}
+        shells = server.open_shells
     output = done.stdout + done.stderr
     assert "Traceback" not in output, output
     for machine in machines:
         assert (machine.unknown, machine.trouble) == ([], []), machine.name
-    assert shells == {}, "shells were left open"
+    assert shells == [], "shells were left open"
     lines = results.read_text().splitlines() if results.exists() else []
     return Run(done.returncode, output, tuple(json.loads(line) for line in lines))

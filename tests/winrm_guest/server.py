@@ -182,6 +182,11 @@ class WinRMServer:
     def endpoints(self) -> dict[str, Endpoint]:
         return self._server.endpoints
 
+    @property
+    def open_shells(self) -> list[str]:
+        """The guests on which a client left a shell behind."""
+        return [name for name, endpoint in self.endpoints.items() if endpoint.shells]
+
     def host_vars(self, machine: Machine) -> dict[str, t.Any]:
         """What an inventory says of a guest."""
         return {

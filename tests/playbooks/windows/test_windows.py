@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.winrm_guest.machine import Machine, machine
-from tests.winrm_guest.playbook import ROOT, Json, Run, play
+from tests.winrm_guest.playbook import Json, Run, play
 
 TIMED_OUT: Json = {"System Writer": {"state": 9, "error": "timed_out"}}
 ROLE = "appconsistent.azure.windows_vss"
@@ -126,20 +126,6 @@ def test_windows_and_linux_guests_answer_the_same_question_in_one_play(tmp_path:
     assert windows.keys() == linux.keys()
     for part in ("agent", "extension"):
         assert windows[part].keys() - {"windows"} == linux[part].keys() - {"linux"}
-
-
-def test_the_self_check_playbook_reads_only_and_comes_to_a_verdict(tmp_path: Path) -> None:
-    guest = machine(facts={"time": None}, language="de")
-    run = play(tmp_path, [guest], ROOT / "playbooks" / "windows_self_check.yml")
-    assert (run.status, guest.changes) == (0, 0)
-    assert "Every command is understood on this guest." in run.output
-
-
-def test_the_self_check_playbook_fails_where_a_command_is_not_understood(tmp_path: Path) -> None:
-    guest = machine(facts={"time": None}, missing_cmdlets=["Get-CimInstance"])
-    run = play(tmp_path, [guest], ROOT / "playbooks" / "windows_self_check.yml")
-    assert run.status == 2
-    assert "there is no command Get-CimInstance" in run.of("Come to a verdict")["msg"]
 
 
 class TestTheRole:
