@@ -10,12 +10,17 @@ name: vms
 short_description: Azure virtual machines with the state of their snapshot extension, from Azure Resource Graph
 version_added: 0.1.0
 description:
-  - Lists the virtual machines of any number of subscriptions with two queries, a thousand machines to a page, instead
-    of several requests for each machine.
+  - Lists the virtual machines of any number of subscriptions with two queries (four with their addresses), a thousand
+    machines to a page, instead of several requests for each machine.
   - Each host has the variable C(azure_vm_id), which the modules of this collection take by themselves, and
     C(azure_vm_name), C(azure_computer_name), C(azure_subscription_id), C(azure_resource_group), C(azure_location),
     C(azure_os), C(azure_power), C(azure_size), C(azure_tags), C(azure_zones), C(azure_snapshot_extension) (a dictionary
-    of C(name), C(type), C(version), C(state)) and, with O(protection), C(azure_restore_point_collection).
+    of C(name), C(type), C(version), C(state)); with O(addresses) also C(azure_private_ip), C(azure_public_ip) (texts,
+    empty where there is none), C(azure_private_ips) and C(azure_public_ips) (lists); and, with O(protection),
+    C(azure_restore_point_collection).
+  - C(ansible_host) is left to O(compose), because only you know the way to your guests. Inside your network (or a
+    peered one) it is C(azure_private_ip), from outside C(azure_public_ip); Kerberos and certificates want a name, such
+    as C(azure_computer_name) with your domain. Tasks that speak to Azure alone need none.
   - Each host is in a group for its operating system (C(linux), C(windows)), its power state (such as C(power_running)
     or C(power_deallocated)) and its snapshot extension (C(snapshot_extension_healthy), C(snapshot_extension_missing),
     C(snapshot_extension_failed), C(snapshot_extension_updating)); with O(protection) also in C(protected) or
@@ -63,6 +68,15 @@ options:
     type: str
     choices: [name, unique]
     default: name
+  addresses:
+    description:
+      - Whether to look up the IP addresses of the machines, one more query for their network interfaces and, if any of
+        these has a public address, one for those.
+      - The primary address of the primary interface is C(azure_private_ip), and comes first in C(azure_private_ips).
+      - Without the rights C(Microsoft.Network/networkInterfaces/read) and C(Microsoft.Network/publicIPAddresses/read),
+        Resource Graph shows none, and they are empty. So is a dynamic public address of a machine that is deallocated.
+    type: bool
+    default: true
   protection:
     description:
       - Whether to look up which machines have a restore point collection, one more list of each subscription.
@@ -89,7 +103,7 @@ subscriptions:
 tags:
   backup: ""
 compose:
-  ansible_host: azure_computer_name
+  ansible_host: azure_private_ip or azure_computer_name
   ansible_connection: "'winrm' if azure_os == 'windows' else 'ssh'"
 keyed_groups:
   - key: azure_location
@@ -162,7 +176,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         settings = collect({name: self._text(name) for name in _SIGN_IN_OPTIONS}, os.environ)
         async with connect(settings) as arm:
             await arm.sign_in()
-            return await list_machines(arm, self._filter(settings), with_protection=self.get_option("protection"))
+            return await list_machines(
+                arm,
+                self._filter(settings),
+                with_protection=self.get_option("protection"),
+                with_addresses=self.get_option("addresses"),
+            )
 
     def _text(self, name: str) -> str:
         """Return an option's text; a file may hold a template there, to take a secret from elsewhere."""

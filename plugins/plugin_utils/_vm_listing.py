@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from ._arm import Arm
-from ._json import Json, child, text
+from ._json import Json, child, children, text
 from ._machine import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES
 from ._resource_graph import literal, rows
 from ._restore_points import RESTORE_POINT_API
@@ -69,7 +69,35 @@ def extensions_query() -> str:
     )
 
 
-async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool) -> list[Json]:
+def interfaces_query() -> str:
+    """Return the query for the network interfaces that are in machines."""
+    return "\n".join(
+        (
+            "resources",
+            "| where type =~ 'microsoft.network/networkinterfaces'",
+            "| where isnotempty(tostring(properties.virtualMachine.id))",
+            "| project id, machine = tostring(properties.virtualMachine.id), primary = tobool(properties.primary),"
+            " configurations = properties.ipConfigurations",
+            "| order by id asc",
+        )
+    )
+
+
+def public_addresses_query() -> str:
+    """Return the query for the public IP addresses that are in use and known: a stopped machine may have lost its."""
+    return "\n".join(
+        (
+            "resources",
+            "| where type =~ 'microsoft.network/publicipaddresses'",
+            "| where isnotempty(tostring(properties.ipConfiguration.id))",
+            "| where isnotempty(tostring(properties.ipAddress))",
+            "| project id, address = tostring(properties.ipAddress)",
+            "| order by id asc",
+        )
+    )
+
+
+async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool, with_addresses: bool) -> list[Json]:
     """Return the variables of each machine, in the order of their ids."""
     scope = {"subscriptions": wanted.subscriptions, "management_groups": wanted.management_groups}
     # One after the other: each answer says how much of the quota is left for the next query.
@@ -77,6 +105,16 @@ async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool) -> l
     extensions = await rows(arm, extensions_query(), doing="list the snapshot extensions", **scope)
     of_machine = {text(row, "id").lower().partition("/extensions/")[0]: row for row in extensions}
     found = [_variables(row, of_machine.get(text(row, "id").lower())) for row in machines if text(row, "id")]
+    if with_addresses:
+        interfaces = await rows(arm, interfaces_query(), doing="list the network interfaces", **scope)
+        publics = (
+            await rows(arm, public_addresses_query(), doing="list the public IP addresses", **scope)
+            if any(_public_id(configuration) for row in interfaces for configuration in _configurations(row))
+            else []
+        )
+        known = addresses(interfaces, {text(row, "id").lower(): text(row, "address") for row in publics})
+        for machine in found:
+            machine |= known.get(machine["azure_vm_id"].lower(), addresses_of([]))
     if with_protection:
         subscriptions = sorted({machine["azure_subscription_id"] for machine in found})
         sources = set().union(*await asyncio.gather(*(_sources(arm, name) for name in subscriptions)))
@@ -93,6 +131,49 @@ async def _sources(arm: Arm, subscription: str) -> set[str]:
         doing=f"list the restore point collections of the subscription {subscription}",
     )
     return {text(child(child(item, "properties"), "source"), "id").lower() for item in collections}
+
+
+def addresses(interfaces: t.Sequence[Json], publics: t.Mapping[str, str]) -> dict[str, Json]:
+    """Return the variables of each machine (by its id in lower case); `publics` has addresses by the resource's id.
+
+    The primary address of the primary interface comes first. An interface or a configuration that is the only one may
+    say nothing of being primary.
+    """
+    found: dict[str, list[tuple[bool, bool, str, str]]] = {}
+    for row in interfaces:
+        for configuration in _configurations(row):
+            found.setdefault(text(row, "machine").lower(), []).append(
+                (
+                    row.get("primary") is not True,
+                    configuration.get("primary") is not True,
+                    text(configuration, "privateIPAddress"),
+                    publics.get(_public_id(configuration), ""),
+                )
+            )
+    # Sorted by what is primary only: otherwise Azure's order stays, which is that of the configurations.
+    return {
+        machine: addresses_of([pair[2:] for pair in sorted(pairs, key=lambda pair: pair[:2])])
+        for machine, pairs in found.items()
+    }
+
+
+def addresses_of(pairs: t.Sequence[tuple[str, str]]) -> Json:
+    """Return the variables for pairs of a private and a public address, the primary pair first."""
+    return {
+        "azure_private_ip": pairs[0][0] if pairs else "",
+        "azure_private_ips": [private for private, _public in pairs if private],
+        # A machine has few, and it does not matter much which of its configurations one belongs to.
+        "azure_public_ip": next((public for _private, public in pairs if public), ""),
+        "azure_public_ips": [public for _private, public in pairs if public],
+    }
+
+
+def _configurations(interface: Json) -> list[Json]:
+    return [child(configuration, "properties") for configuration in children(interface, "configurations")]
+
+
+def _public_id(configuration: Json) -> str:
+    return text(child(configuration, "publicIPAddress"), "id").lower()
 
 
 def _variables(row: Json, extension: Json | None) -> Json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Mapping
@@ -99,6 +100,8 @@ class VmSpec:
     points: tuple[PointSpec, ...]
     guest_socket: str | None
     create_seconds: float | None
+    private_ip: str | None
+    public_ip: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,10 +312,20 @@ def _vm(reader: Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) -
         points=tuple(_point(entry) for entry in reader.many("points")),
         guest_socket=guest_socket,
         create_seconds=reader.maybe("create_seconds", float),
+        private_ip=_address(reader, "private_ip"),
+        public_ip=_address(reader, "public_ip"),
     )
     agent_reader.end()
     reader.end()
     return spec
+
+
+def _address(reader: Reader, key: str) -> str | None:
+    value = reader.maybe(key, str)
+    try:
+        return None if value is None else str(ipaddress.ip_address(value))
+    except ValueError:
+        raise FleetError(f"{reader.place}.{key} is no IP address: {value!r}.") from None
 
 
 def _tags(reader: Reader) -> dict[str, str]:

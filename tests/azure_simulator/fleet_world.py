@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import uuid
 from dataclasses import replace
 
@@ -66,6 +67,8 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
         vss_recovers_after=spec.vss_recovers_after,
         guest_socket=spec.guest_socket,
         create_seconds=spec.create_seconds,
+        private_ip=spec.private_ip or (_next_address(world) if held is None else held.private_ip),
+        public_ip=spec.public_ip,
         model=0 if held is None else held.model + 1,
     )
     world.put_vm(vm)
@@ -81,6 +84,11 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
     for point in spec.points:
         _add_point(world, vm, point)
     return vm
+
+
+def _next_address(world: World) -> str:
+    # Azure keeps the first four of a subnet to itself.
+    return str(ipaddress.ip_address("10.0.0.4") + len(world.vms))
 
 
 def snapshot_extension(vm: Vm, state: str) -> Extension:

@@ -83,6 +83,8 @@ class Vm:
     vss_recovers_after: int | None = None
     guest_socket: str | None = None
     create_seconds: float | None = None
+    private_ip: str = "10.0.0.4"
+    public_ip: str | None = None
     # Goes up with every change of the model; a create that sees it move fails.
     model: int = 0
 

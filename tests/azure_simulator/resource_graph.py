@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import bodies, extensions, kusto, vms
+from . import bodies, extensions, kusto, network, vms
 from .errors import ArmError
 from .exchange import Call, Response, answer
 
@@ -143,6 +143,9 @@ def _resources(world: World, wanted: set[str]) -> Iterator[kusto.Row]:
         yield _row(world, shown, "microsoft.compute/virtualmachines")
         for extension in world.extensions.get(vm.key, {}).values():
             yield _row(world, extensions.render(extension), "microsoft.compute/virtualmachines/extensions")
+        yield _row(world, network.interface(vm), "microsoft.network/networkinterfaces")
+        if vm.public_ip is not None:
+            yield _row(world, network.public_address(vm), "microsoft.network/publicipaddresses")
     for disk in world.disks.values():
         if not wanted or disk["id"].split("/")[2].lower() in wanted:
             yield _row(world, disk, "microsoft.compute/disks")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import pages
+from . import network, pages
 from .errors import invalid_parameter, resource_not_found
 from .exchange import Call, Response, answer
 from .extensions import instance_view as extension_instance_view
@@ -73,14 +73,7 @@ def render(world: World, vm: Vm, with_instance_view: bool, with_user_data: bool)
         "vmId": vm.vm_id,
         "storageProfile": storage_profile(vm),
         "osProfile": os_profile(vm),
-        "networkProfile": {
-            "networkInterfaces": [
-                {
-                    "id": f"/subscriptions/{vm.subscription}/resourceGroups/{vm.group}/providers/Microsoft.Network/"
-                    f"networkInterfaces/{vm.name}-nic"
-                }
-            ]
-        },
+        "networkProfile": {"networkInterfaces": [{"id": network.interface_id(vm)}]},
         "diagnosticsProfile": {"bootDiagnostics": {"enabled": True}},
         "timeCreated": world.clock.stamp(0),
     }

@@ -30,9 +30,9 @@ READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
 Json = dict[str, t.Any]
 
 
-def listed(azure: Stage, wanted: Filter | None = None, *, with_protection: bool = False) -> dict[str, Json]:
+def listed(azure: Stage, wanted: Filter | None = None, *, with_addresses: bool = False) -> dict[str, Json]:
     async def story(arm: Arm) -> list[Json]:
-        return await list_machines(arm, wanted or Filter(), with_protection=with_protection)
+        return await list_machines(arm, wanted or Filter(), with_protection=False, with_addresses=with_addresses)
 
     return {machine["azure_vm_name"]: machine for machine in azure.run(story)}
 
@@ -92,7 +92,7 @@ def shell(azure: Stage, tmp_path: Path) -> Shell:
 
 def test_hosts_have_what_the_modules_take_and_are_grouped(azure: Stage, shell: Shell) -> None:
     azure.vms(
-        {"name": "db1", **READY, "tags": {"app": "shop"}, "zones": ["1"]},
+        {"name": "db1", **READY, "tags": {"app": "shop"}, "zones": ["1"], "public_ip": "20.50.1.7"},
         {"name": "db2", "linux_scripts": "ok", "snapshot_extension": "absent", "power": "deallocated"},
         {
             "name": "win1",
@@ -103,7 +103,7 @@ def test_hosts_have_what_the_modules_take_and_are_grouped(azure: Stage, shell: S
     )
     found = shell.list(
         keyed_groups=[{"key": "azure_tags.app", "prefix": "app"}],
-        compose={"ansible_host": "azure_computer_name"},
+        compose={"ansible_host": "azure_private_ip or azure_computer_name"},
         groups={"idle": "azure_power != 'running'"},
     )
     members = {name: sorted(group["hosts"]) for name, group in found.items() if "hosts" in group}
@@ -121,7 +121,8 @@ def test_hosts_have_what_the_modules_take_and_are_grouped(azure: Stage, shell: S
     }
     variables = found["_meta"]["hostvars"]["db1"]
     assert variables["azure_vm_id"] == azure.simulator.vm_id("db1")
-    assert variables["ansible_host"] == variables["azure_computer_name"] == "db1"
+    assert variables["azure_computer_name"] == "db1"
+    assert (variables["ansible_host"], variables["azure_public_ip"]) == ("10.0.0.4", "20.50.1.7")
     assert (variables["azure_location"], variables["azure_zones"]) == ("westeurope", ["1"])
     assert variables["azure_snapshot_extension"]["type"] == "VMSnapshotLinux"
 
@@ -151,6 +152,59 @@ def test_thousands_of_machines_take_one_query_for_a_thousand(azure: Stage) -> No
     assert {machine["azure_snapshot_extension"]["state"] for machine in found.values()} == {"healthy"}
     assert requests(azure, "Microsoft.ResourceGraph") == 6
     assert requests(azure, "virtualMachines") == 0
+
+
+def test_addresses_take_one_query_more_and_a_second_one_only_if_there_are_public_ones(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY}, {"name": "db2", **READY, "private_ip": "10.7.0.9"})
+    private = listed(azure, with_addresses=True)
+    assert {name: machine["azure_private_ips"] for name, machine in private.items()} == {
+        "db1": ["10.0.0.4"],
+        "db2": ["10.7.0.9"],
+    }
+    assert requests(azure, "Microsoft.ResourceGraph") == 3
+    azure.vms(
+        {"name": "db1", **READY, "public_ip": "20.50.1.7"},
+        # Its dynamic address is gone until it is started again.
+        {"name": "off", **READY, "public_ip": "20.50.1.8", "power": "deallocated"},
+    )
+    public = listed(azure, with_addresses=True)
+    assert {name: (machine["azure_public_ip"], machine["azure_public_ips"]) for name, machine in public.items()} == {
+        "db1": ("20.50.1.7", ["20.50.1.7"]),
+        "off": ("", []),
+    }
+    assert requests(azure, "Microsoft.ResourceGraph") == 4
+    assert "azure_private_ip" not in listed(azure)["db1"]
+
+
+def interface(machine: str, *configurations: Json, primary: bool | None = None) -> Json:
+    return {"machine": machine, "primary": primary, "configurations": [{"properties": c} for c in configurations]}
+
+
+def test_the_primary_address_of_the_primary_interface_comes_first() -> None:
+    public = {"publicIPAddress": {"id": "/P/One"}}
+    found = _vm_listing.addresses(
+        [
+            interface("/VM/a", {"privateIPAddress": "10.1.0.4", "primary": True, **public}, primary=False),
+            interface(
+                "/vm/A",
+                {"privateIPAddress": "10.0.0.5", "primary": False},
+                {"privateIPAddress": "10.0.0.4", "primary": True},
+                {"privateIPAddress": "fd00::4", "primary": False, "publicIPAddress": {"id": "/p/not-shown-to-us"}},
+                primary=True,
+            ),
+            interface("/vm/b", {"privateIPAddress": "10.0.0.6"}),
+            interface("/vm/c", {}),
+        ],
+        {"/p/one": "20.50.1.7"},
+    )
+    assert found["/vm/a"] == {
+        "azure_private_ip": "10.0.0.4",
+        "azure_private_ips": ["10.0.0.4", "10.0.0.5", "fd00::4", "10.1.0.4"],
+        "azure_public_ip": "20.50.1.7",
+        "azure_public_ips": ["20.50.1.7"],
+    }
+    assert found["/vm/b"]["azure_private_ip"] == "10.0.0.6"
+    assert found["/vm/c"] == _vm_listing.addresses_of([])
 
 
 @pytest.fixture
@@ -269,7 +323,7 @@ def test_bad_input_gets_one_clear_sentence(azure: Stage, shell: Shell, options: 
 
 
 def test_the_queries_are_what_the_sdk_would_send_too(azure: Stage) -> None:
-    azure.vms({"name": "vm{n}", "count": 12, **READY})
+    azure.vms({"name": "vm{n}", "count": 12, **READY, "public_ip": "20.50.1.7"})
     simulator = azure.simulator
     credential = ClientSecretCredential(
         simulator.tenant_id,
@@ -288,7 +342,13 @@ def test_the_queries_are_what_the_sdk_would_send_too(azure: Stage) -> None:
     with credential, client:
         answers = [
             t.cast("list[Json]", client.resources(QueryRequest(query=query)).data)
-            for query in (_vm_listing.machines_query(Filter()), _vm_listing.extensions_query())
+            for query in (
+                _vm_listing.machines_query(Filter()),
+                _vm_listing.extensions_query(),
+                _vm_listing.interfaces_query(),
+                _vm_listing.public_addresses_query(),
+            )
         ]
     assert sorted(row["name"] for row in answers[0]) == sorted(listed(azure))
     assert {row["extensionType"] for row in answers[1]} == {"VMSnapshotLinux"}
+    assert [len(answer) for answer in answers] == [12] * 4
