@@ -42,6 +42,7 @@ from ._libraries import (
     ClientAuthenticationError,
     HeadersPolicy,
     HttpRequest,
+    IncompleteReadError,
     PipelineRequest,
     PipelineResponse,
     RequestIdPolicy,
@@ -60,6 +61,10 @@ CONNECTIONS = 16
 # Seconds between polls where Azure names none: a restore point takes seconds to minutes, and a bucket of 15 polls a
 # minute and operation (azure-docs "compute-throttling-limits") is never drawn down by these.
 POLL_PAUSES = (5.0, 5.0, 10.0, 15.0, 30.0)
+# Seconds until a silent connection is given up. Resource Manager itself gives up on a provider after 60 (its answer
+# GatewayTimeout says so); azure-core would wait 300, five times over.
+CONNECT_TIMEOUT = 30.0
+READ_TIMEOUT = 90.0
 
 
 @dataclass(frozen=True)
@@ -193,10 +198,7 @@ class Arm:
     async def sleep(self, seconds: float, doing: str) -> None:
         """Sleep, but not beyond the deadline: raise DeadlineExceeded instead."""
         if self.clock.monotonic() + seconds > self.deadline:
-            raise DeadlineExceeded(
-                f"Could not {doing} in the time allowed",
-                advice="What was begun goes on in Azure: run the same again to take it up, or allow more time.",
-            )
+            raise _too_late(doing)
         await self.clock.sleep(seconds)
 
     def _own_url(self, url: str, doing: str) -> str:
@@ -220,7 +222,7 @@ class Arm:
             )
         except ClientAuthenticationError as error:
             raise _credential_error(str(error.message)) from error
-        except (ServiceRequestError, ServiceResponseError) as error:
+        except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
             raise _unreachable(self.cloud.resource_manager, doing, str(error)) from error
         answer = Answer(
             response.status_code,
@@ -307,11 +309,14 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
 
     async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
         options = request.context.options
-        deadline = float(options.pop("gate_deadline", "inf"))
-        doing = str(options.pop("doing", "send a request"))
-        region = str(options.pop("region", ""))
+        # Put aside, for the retry policy sends the same request again and the transport does not know these options.
+        gate = request.context.setdefault("gate", {})
+        gate.update({name: options.pop(name) for name in ("gate_deadline", "doing", "region") if name in options})
+        deadline = float(gate.get("gate_deadline", "inf"))
+        doing = str(gate.get("doing", "send a request"))
         http = request.http_request
-        call = call_of(http.method, urlsplit(http.url).path, region)
+        call = call_of(http.method, urlsplit(http.url).path, str(gate.get("region", "")))
+        signed_in_again = False
         while True:
             taken = await self._budget.enter(call, deadline)
             if taken is None:
@@ -324,10 +329,19 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                 )
             headers: t.Mapping[str, str] = {}
             try:
+                left = deadline - self._budget.clock.monotonic()
+                if left <= 0:
+                    raise _too_late(doing)
+                options["connection_timeout"] = min(CONNECT_TIMEOUT, left)
+                options["read_timeout"] = min(READ_TIMEOUT, left)
                 response = await self.next.send(request)
                 headers = response.http_response.headers
             finally:
                 self._budget.leave(call, taken, headers)
+            if response.http_response.status_code == 401 and not signed_in_again:
+                # The token ran out under way, or was revoked; the policy below has thrown it away and gets another.
+                signed_in_again = True
+                continue
             if response.http_response.status_code != 429:
                 return response
             retry_after = _seconds(headers.get("Retry-After"))
@@ -462,6 +476,13 @@ def _credential_error(text: str) -> CredentialError:
         )
     explanation = explain(code, text)
     return CredentialError(f"Could not sign in to Azure: {first_line}", advice=explanation.remedy)
+
+
+def _too_late(doing: str) -> DeadlineExceeded:
+    return DeadlineExceeded(
+        f"Could not {doing} in the time allowed",
+        advice="What was begun goes on in Azure: run the same again to take it up, or allow more time.",
+    )
 
 
 def _unreachable(address: str, doing: str, text: str) -> EndpointUnreachable:

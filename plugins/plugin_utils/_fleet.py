@@ -251,7 +251,15 @@ class _Work:
                 cause=f"The restore point {name} was asked for and not waited for",
                 advice="Run this again to see what came of it.",
             )
-        await self.arm.finish(answer, doing=f"make the restore point {name} of {self.target.host}")
+        try:
+            await self.arm.finish(answer, doing=f"make the restore point {name} of {self.target.host}")
+        except OperationFailed:
+            raise
+        except (
+            AzureError,
+            EndpointUnreachable,
+        ) as error:  # of the operation nothing is known: the point itself may tell
+            return await self._adopt_after(error)
         point = await read_point(self.arm, self.where, name)
         if point is None:
             raise OperationFailed(

@@ -17,7 +17,12 @@ try:
     import aiohttp
     import yarl
     from azure.core.credentials_async import AsyncTokenCredential
-    from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError, ServiceResponseError
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        IncompleteReadError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
     from azure.core.pipeline import PipelineRequest, PipelineResponse
     from azure.core.pipeline.policies import (
         AsyncHTTPPolicy,
@@ -63,6 +68,7 @@ __all__ = [
     "ClientAuthenticationError",
     "HeadersPolicy",
     "HttpRequest",
+    "IncompleteReadError",
     "PipelineRequest",
     "PipelineResponse",
     "RequestIdPolicy",

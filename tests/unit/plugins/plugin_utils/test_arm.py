@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _errors
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseTimeoutError
 from azure.core.rest import HttpRequest
 
 from tests.virtual_time import FixedCredential, FunctionTransport, Reply, run
@@ -27,14 +27,31 @@ def talk(
     answer: t.Callable[[HttpRequest], Reply | Exception], story: t.Callable[[_arm.Arm], t.Awaitable[t.Any]]
 ) -> tuple[FunctionTransport, t.Any]:
     transport = FunctionTransport(answer)
+    return transport, talk_over(transport, story)
 
+
+def talk_over(
+    transport: FunctionTransport, story: t.Callable[[_arm.Arm], t.Awaitable[t.Any]], credential: t.Any = None
+) -> t.Any:
     async def main(clock: Clock) -> t.Any:
         async with _arm.connect(
-            Settings(), clock=clock, transport=transport, credential=t.cast(t.Any, FixedCredential())
+            Settings(), clock=clock, transport=transport, credential=t.cast(t.Any, credential or FixedCredential())
         ) as arm:
             return await story(arm)
 
-    return transport, run(main)
+    return run(main)
+
+
+class SilentTransport(FunctionTransport):
+    """Nobody answers; the caller's time-out ends each request, as azure-core's transport does it."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _request: Reply())
+
+    async def send(self, request: HttpRequest, **options: t.Any) -> t.Any:
+        self.sent.append(request)
+        await asyncio.sleep(options["read_timeout"])
+        raise ServiceResponseTimeoutError("Timeout on reading data from socket")
 
 
 def replies(*queue: Reply | Exception) -> t.Callable[[HttpRequest], Reply | Exception]:
@@ -147,6 +164,44 @@ def test_an_endpoint_that_does_not_answer_is_named() -> None:
     with pytest.raises(_errors.EndpointUnreachable) as caught:
         talk(lambda _r: ServiceRequestError("connect failed"), lambda arm: arm.get(SUB, "v", doing="read the VM a"))
     assert "Could not read the VM a: https://management.azure.com does not answer" in str(caught.value)
+
+
+def test_a_body_that_is_cut_short_each_time_is_a_sentence_like_any_other_that_does_not_arrive() -> None:
+    with pytest.raises(_errors.EndpointUnreachable, match="Could not read the VM a"):
+        talk(lambda _r: IncompleteReadError("payload"), lambda arm: arm.get(SUB, "v", doing="read the VM a"))
+
+
+def test_a_silent_connection_is_given_up_and_tried_again_but_not_beyond_the_deadline() -> None:
+    seconds = []
+
+    async def story(arm: _arm.Arm) -> None:
+        try:
+            await arm.until(200).get(SUB, "v", doing="read the VM a")
+        finally:
+            seconds.append(arm.clock.monotonic())
+
+    transport = SilentTransport()
+    with pytest.raises(_errors.DeadlineExceeded, match="Could not read the VM a in the time allowed"):
+        talk_over(transport, story)
+    assert len(transport.sent) == 3
+    # Beside the time allowed, the pause before the try that was not made any more.
+    assert 200 <= seconds[0] <= 210
+
+
+def test_a_request_that_is_tried_again_still_knows_its_deadline_and_its_bucket() -> None:
+    throttled = Reply(429, {"error": {"code": "TooManyRequests"}}, {"Retry-After": "600"})
+    with pytest.raises(_errors.Throttled, match=r"Could not read the VM a: .* no room before the time is up"):
+        talk(replies(Reply(503), throttled), lambda arm: arm.until(60).get(SUB, "v", doing="read the VM a"))
+
+
+def test_a_token_that_has_run_out_under_way_is_replaced_once() -> None:
+    expired = Reply(401, {"error": {"code": "ExpiredAuthenticationToken", "message": "too old"}})
+    credential = FixedCredential()
+    transport = FunctionTransport(replies(expired, Reply(200, {"ok": 1})))
+    assert talk_over(transport, lambda arm: arm.get(SUB, "v", doing="read"), credential) == {"ok": 1}
+    assert credential.asked == 2
+    with pytest.raises(_errors.Forbidden, match="ExpiredAuthenticationToken"):
+        talk(replies(expired, expired), lambda arm: arm.get(SUB, "v", doing="read"))
 
 
 def test_one_429_holds_back_everybody_who_draws_from_the_same_bucket() -> None:

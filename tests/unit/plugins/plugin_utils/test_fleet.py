@@ -148,6 +148,15 @@ def test_an_answer_that_is_lost_after_the_put_makes_no_second_point(azure: Stage
     assert len(points(azure)) == 1
 
 
+def test_an_operation_that_cannot_be_read_does_not_hide_that_its_point_is_made(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    # As often as a request is sent at all.
+    azure.simulator.add_fault("error", status=500, method="GET", action="*/locations/operations/read", times=5)
+    outcome = azure.take(wish=Wish(attempts=1))["db1"]
+    assert (outcome.good, outcome.changed) == (True, True), outcome
+    assert len(points(azure)) == 1
+
+
 def test_a_machine_that_misses_its_time_is_still_running_and_neither_failed_nor_done(azure: Stage) -> None:
     azure.vms({"name": "slow", **READY, "create_seconds": 500})
     outcome = azure.take(wish=Wish(timeout=timedelta(seconds=30)))["slow"]
