@@ -36,7 +36,7 @@ BASE = "https://management.azure.com"
 ROUND_TRIP = 0.05
 
 
-class _LoopClock(SimulatorClock):
+class LoopClock(SimulatorClock):
     """The simulator's time is the event loop's."""
 
     def __init__(self, loop_time: t.Callable[[], float]) -> None:
@@ -52,7 +52,7 @@ class VirtualAzure:
     """A simulated Azure whose time is that of the running (virtual) event loop."""
 
     def __init__(self, fleet: dict[str, t.Any], directory: Path) -> None:
-        self.cloud = Cloud(fleet_file.load(fleet), _LoopClock(asyncio.get_running_loop().time), directory)
+        self.cloud = Cloud(fleet_file.load(fleet), LoopClock(asyncio.get_running_loop().time), directory)
         self.answers: list[tuple[str, int]] = []
 
     def answer(self, request: HttpRequest) -> Reply:
@@ -75,7 +75,7 @@ class VirtualAzure:
         parts = urlsplit(url)
         body = content if isinstance(content, bytes) else str(content).encode()
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        response = self.cloud.handle(Incoming(method, target, _Headers(headers), body, BASE, "127.0.0.1")).response
+        response = self.cloud.handle(Incoming(method, target, Headers(headers), body, BASE, "127.0.0.1")).response
         return Reply(response.status, json.loads(response.body) if response.body else None, dict(response.headers))
 
     @property
@@ -83,7 +83,7 @@ class VirtualAzure:
         return sum(status == 429 for _request, status in self.answers)
 
 
-class _Headers(dict[str, str]):
+class Headers(dict[str, str]):
     """Header names without regard to case, as aiohttp gives them."""
 
     def __init__(self, headers: t.Mapping[str, str]) -> None:

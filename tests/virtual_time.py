@@ -81,7 +81,7 @@ class FunctionTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponseImpl]):
         if isinstance(reply, Exception):
             raise reply
         content = b"" if reply.body is None else json.dumps(reply.body).encode()
-        return _Response(request, reply, content)
+        return Response(request, reply.status, reply.headers, content)
 
     async def sleep(self, duration: float) -> None:
         await asyncio.sleep(duration)
@@ -93,13 +93,15 @@ class FunctionTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponseImpl]):
     async def __aexit__(self, *_exception: t.Any) -> None: ...
 
 
-class _Response(AsyncHttpResponseImpl):
-    def __init__(self, request: HttpRequest, reply: Reply, content: bytes) -> None:
+class Response(AsyncHttpResponseImpl):
+    """An answer that is there as a whole."""
+
+    def __init__(self, request: HttpRequest, status: int, headers: t.Mapping[str, str], content: bytes) -> None:
         super().__init__(
             request=request,
-            internal_response=reply,
-            status_code=reply.status,
-            headers=reply.headers,
+            internal_response=None,
+            status_code=status,
+            headers=headers,
             reason="",
             content_type="application/json",
             stream_download_generator=None,

@@ -1,0 +1,18 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""Answers that are lost, late, cut short, refused or wrong, on seeded random requests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chaos.story import CATALOGUE, Theme
+from tests.chaos.telling import batches, wrong
+
+THEME = Theme(kinds=frozenset(kind for kind, _weight, _parameters in CATALOGUE if not kind.startswith("operation_")))
+
+
+@pytest.mark.parametrize("seeds", batches(), ids=str)
+def test_whatever_happens_to_requests_each_machine_has_one_point_in_the_end(seeds: range) -> None:
+    assert not (story := wrong(seeds, THEME, __file__)), story
