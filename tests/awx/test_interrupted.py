@@ -96,8 +96,9 @@ def test_a_job_needs_no_home_and_nothing_writable_but_ansibles_own_scratch(awx: 
     scratch = awx.folder / "scratch"
     scratch.mkdir()
     # The scratch stands for the container's /tmp, and ansible-runner writes its events. The project is not writable.
+    # It is reached as /mnt, because a socket's path may not be longer than 107 bytes.
     inside = (
-        'for kept in "$SCRATCH" "$AWX_PRIVATE_DATA_DIR/artifacts"; do mount --bind "$kept" "$kept"; done'
+        'kept="$AWX_PRIVATE_DATA_DIR/artifacts" && mount --bind "$SCRATCH" /mnt && mount --bind "$kept" "$kept"'
         " && mount -o remount,bind,ro /"
         ' && if touch /must-not-work 2>/dev/null; then exit 99; fi && exec "$REAL" "$@"'
     )
@@ -107,7 +108,7 @@ def test_a_job_needs_no_home_and_nothing_writable_but_ansibles_own_scratch(awx: 
     wrapper.chmod(0o755)
     real = str(Path(sys.executable).with_name("ansible-playbook"))
     awx.environment |= {"SCRATCH": str(scratch), "REAL": real, "HOME": "/nonexistent"}
-    awx.environment |= {"ANSIBLE_HOME": str(scratch), "TMPDIR": str(scratch)}
+    awx.environment |= {"ANSIBLE_HOME": "/mnt", "TMPDIR": "/mnt"}
     job = awx.launch(TAKE, first_in_path=wrapper.parent)
     assert job.status == "successful", job.stdout
     assert points(awx) == ["db1"]
