@@ -13,7 +13,7 @@ import pytest
 
 from tests.linux_guest import CopyReport, LinuxGuest, Window, broken_hold, prove, verify_copy
 from tests.linux_guest.writer import Writer
-from tests.system.linux_guest.conftest import MakeGuest, need
+from tests.system.conftest import MakeGuest, need
 from tests.system.linux_guest.guest_scripts import config, deploy
 
 ROUNDS = 3
@@ -56,7 +56,7 @@ def look(guest: LinuxGuest, writer: Writer, final: dict[str, object], *, stops_w
 
 @pytest.fixture(scope="module")
 def mariadb(templates: Path) -> Iterator[LinuxGuest]:
-    from tests.system.linux_guest.conftest import BRISK
+    from tests.system.conftest import BRISK
 
     need("mariadb")
     # The limits of scripts are real here: a hold takes the time that it takes.

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.linux_guest import LinuxGuest
-from tests.system.linux_guest.conftest import BRISK, MakeGuest
+from tests.system.conftest import BRISK, MakeGuest
 from tests.system.linux_guest.guest_scripts import AZURE, PRE, STORY_PRE, config, deploy, story, write
 
 HANDLER = "Microsoft.Azure.RecoveryServices.VMSnapshotLinux"

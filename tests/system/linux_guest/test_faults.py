@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.linux_guest import LinuxGuest
-from tests.system.linux_guest.conftest import MakeGuest
+from tests.system.conftest import MakeGuest
 from tests.system.linux_guest.guest_scripts import AZURE, STORY_POST, STORY_PRE, deploy, story, write
 
 # The freeze binary thaws by itself after this many seconds, a tenth of them here.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.linux_guest import LinuxGuest, requirements
-from tests.system.linux_guest.conftest import MakeGuest, need
+from tests.system.conftest import MakeGuest, need
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -289,7 +289,7 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_that_lacks_something_skips_and_fails_where_the_system_is_required(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tests.system.linux_guest.conftest.requirements", lambda *_: ["sshd is missing."])
+    monkeypatch.setattr("tests.system.conftest.requirements", lambda *_: ["sshd is missing."])
 
     monkeypatch.delenv("REQUIRE_SYSTEM", raising=False)
     with pytest.raises(pytest.skip.Exception, match="sshd is missing"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.linux_guest import LinuxGuest
 from tests.linux_guest.engines import ENGINES
+from tests.system.conftest import MakeGuest
 
-from .conftest import MakeGuest
 from .scripted import POST, PRE, Starter, deploy, until
 
 _ARCHIVE = "/run/archive"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.linux_guest import LinuxGuest, Writer, broken_hold
+from tests.system.conftest import MakeGuest
 
-from .conftest import MakeGuest
 from .scripted import POST, PRE, RUN, Starter, clean, deploy, limit, log, state, until, write
 
 # Seconds of the watchdog in these tests; what it promises, and how much more a busy machine may take.

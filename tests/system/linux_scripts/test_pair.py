@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.linux_guest import LinuxGuest
+from tests.system.conftest import MakeGuest
 
-from .conftest import MakeGuest
 from .scripted import (
     DISK_LOG,
     HELD,

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from tests.linux_guest import LinuxGuest
+from tests.system.conftest import MakeGuest
 
-from .conftest import MakeGuest
 from .scripted import CONFIG, PRE, clean, state
 
 _PROJECT = Path(__file__).resolve().parents[3]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.linux_guest import LinuxGuest
+from tests.system.conftest import MakeGuest
 
-from .conftest import MakeGuest
 from .rounds import Round, play, told
 from .scripted import clean, deploy, hook
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.linux_guest import LinuxGuest
+from tests.system.conftest import MakeGuest
 
 from . import stand_ins
-from .conftest import MakeGuest
 from .scripted import HELD, POST, PRE, RUN, Starter, clean, deploy, limit, state, until, write
 
 _PROGRAMS = {"sqlplus": "/run/oracle/bin/sqlplus", "hdbsql": "/run/hana/hdbsql"}

@@ -19,7 +19,7 @@ import yaml
 from ansible_collections.appconsistent.azure.plugins.modules import snapshot_rehearsal
 
 from tests.linux_guest import LinuxGuest
-from tests.system.linux_guest.conftest import need
+from tests.system.conftest import need
 from tests.system.rehearsal.controller import Json, play, start, task
 
 PATIENCE = 90.0

@@ -21,7 +21,7 @@ import yaml
 from ansible_collections.appconsistent.azure.plugins.modules import guest_snapshot_info
 
 from tests.linux_guest import LinuxGuest
-from tests.system.linux_guest.conftest import MakeGuest
+from tests.system.conftest import MakeGuest
 from tests.system.linux_guest.guest_scripts import config, deploy
 from tests.system.rehearsal.controller import GUEST_PYTHON, ROOT, Json, play, task
 
@@ -122,7 +122,7 @@ def test_the_prediction_of_the_checks_is_what_the_extension_then_does(shared_gue
 @pytest.mark.parametrize("fault", ["post_never_run", "daemon_killed_while_frozen"])
 def test_a_run_whose_process_was_killed_is_lost_and_the_hold_is_pointed_out(new_guest: MakeGuest, fault: str) -> None:
     # Of its own: what is frozen then stays so for a while.
-    guest = new_guest("killed")
+    guest = new_guest(name="killed")
     deploy(guest)
     guest.snapshot("killed", fault=fault)
     seen = look(guest)
@@ -131,7 +131,7 @@ def test_a_run_whose_process_was_killed_is_lost_and_the_hold_is_pointed_out(new_
 
 
 def test_a_freeze_that_hangs_is_seen_from_outside_while_it_lasts(new_guest: MakeGuest) -> None:
-    guest = new_guest("hangs")
+    guest = new_guest(name="hangs")
     deploy(guest)
     log = guest.path("/var/log/azure/Microsoft.Azure.RecoveryServices.VMSnapshotLinux/extension.log")
     run = threading.Thread(target=lambda: list(guest.ask(run="snapshot", task_id="hangs", fault="freeze_hangs")))
@@ -200,7 +200,7 @@ def test_the_examples_of_the_documentation_run(shared_guest: LinuxGuest) -> None
 
 
 def test_an_uninstalled_extension_is_dated(new_guest: MakeGuest) -> None:
-    guest = new_guest("removed")
+    guest = new_guest(name="removed")
     deploy(guest)
     guest.snapshot("first")
     list(guest.ask(run="uninstall"))
