@@ -258,9 +258,15 @@ class LinuxGuest:
         self.wait_for_server()
 
     def stop_server(self, number: int = signal.SIGTERM) -> None:
-        """Send the database a signal and wait until it has gone."""
+        """Send the database a signal and wait until it has gone, with the processes that it had started."""
+        still_there = RuntimeError(f"{self.name}: the {self.engine} server did not end.")
         if not self._order({"do": "stop_server", "signal": int(number)})["done"]:
-            raise RuntimeError(f"{self.name}: the {self.engine} server did not end.")
+            raise still_there
+        deadline = time.monotonic() + _STOP_SECONDS
+        while self.run(["pgrep", f"^{ENGINES[str(self.engine)].programs[0]}"], check=False).returncode == 0:
+            if time.monotonic() > deadline:
+                raise still_there
+            time.sleep(0.02)
 
     def wait_for_server(self) -> None:
         engine = ENGINES[str(self.engine)]
