@@ -28,6 +28,9 @@ umask 077
 AC_FREEZE_SECONDS=40
 AC_SCRIPT_SECONDS=54
 AC_HOLD_SECONDS=120
+AC_THAW_SECONDS=20
+AC_SYNC=no
+AC_OOM=
 # shellcheck source=/dev/null
 [ -r "$AC_HOME/settings" ] && . "$AC_HOME/settings"
 
@@ -50,7 +53,24 @@ started() {
 
 # alive PID START
 alive() {
-    started "$1" && [ "$STARTED" = "$2" ]
+    [ $# = 2 ] && started "$1" && [ "$STARTED" = "$2" ]
+}
+
+# await PID END: the exit status of a process in the background; 137 when it still runs at END. What waits for a file
+# system that stands still cannot even be killed, and must not keep the rest from being released.
+await() {
+    started "$1"
+    ac_began=$STARTED
+    now
+    ac_since=$NOW
+    ac_nap=0.01
+    while alive "$1" "$ac_began"; do
+        now
+        [ "$NOW" -lt "$2" ] || return 137
+        [ "$NOW" -lt "$((ac_since + 100))" ] || ac_nap=0.1
+        sleep "$ac_nap" 8>&- 9>&-
+    done
+    wait "$1"
 }
 
 log() {
@@ -127,11 +147,18 @@ run_hook() {
     ac_out=$AC_STATE/$2.out
     # /run may have filled up since the freeze: release all the same.
     { [ -d "$AC_STATE" ] || mkdir "$AC_STATE"; } && true 2>/dev/null >"$ac_out" || ac_out=/dev/null
-    timeout -k 2 "$3" "$AC_HOOKS/$1" "$2" </dev/null >"$ac_out" 2>&1 8>&- 9>&- &
+    {
+        # By itself: whoever kills this script at any moment leaves no hook that nobody knows of.
+        read -r ac_pid _ </proc/self/stat
+        started self
+        put hook "$ac_pid $STARTED" 2>/dev/null
+        # What protects the watchdog is not for what a hook may start.
+        [ -z "$AC_OOM" ] || printf '%s\n' "$AC_OOM" 2>/dev/null >/proc/self/oom_score_adj
+        exec timeout -k 2 "$3" "$AC_HOOKS/$1" "$2"
+    } </dev/null >"$ac_out" 2>&1 8>&- 9>&- &
     ac_pid=$!
-    started "$ac_pid"
-    put hook "$ac_pid ${STARTED:-none}"
-    wait "$ac_pid"
+    now
+    await "$ac_pid" "$((NOW + $3 * 100 + 300))"
     ac_status=$?
     SAID=
     if [ -s "$ac_out" ]; then
@@ -150,6 +177,12 @@ run_hook() {
         *) [ -n "$SAID" ] || SAID="exit status $ac_status" ;;
     esac
     return "$ac_status"
+}
+
+# clean_up END: boot.sh, which goes on by itself when it has not undone everything by END.
+clean_up() {
+    setsid sh "$AC_HOME/boot.sh" </dev/null >/dev/null 2>&1 8>&- 9>&- &
+    await $! "$1"
 }
 
 # stop_hook: end a hook that an ended script left running. Each runs in a process group of its own.
@@ -182,7 +215,7 @@ thaw_all() {
                 AC_PURPOSE=broken
             fi
         fi
-        at_most 20 "$2"
+        at_most "$AC_THAW_SECONDS" "$2"
         run_hook "$ac_name" thaw "$LEFT"
         ac_status=$?
         AC_PURPOSE=$ac_purpose
@@ -235,7 +268,7 @@ start_watchdog() {
 stop_watchdog() {
     # shellcheck disable=SC2086
     if recall watchdog && alive $VALUE; then
-        kill -TERM "${VALUE%% *}" 2>/dev/null
+        kill -USR1 "${VALUE%% *}" 2>/dev/null
     fi
 }
 

@@ -30,7 +30,7 @@ refuse() {
 
 # give_up REASON: undo what was done so far.
 give_up() {
-    trap '' TERM INT HUP
+    trap : TERM INT HUP
     lock_release 10 || exit 1
     recall state
     if [ "$VALUE" = freezing ]; then
@@ -45,7 +45,12 @@ give_up() {
 
 # settle_last_run: two runs never mix. One that is under way is left alone; what a dead one left behind is released.
 settle_last_run() {
-    load_run || return 0
+    if ! load_run; then
+        [ -f "$AC_KEPT/held" ] || return 0
+        log "the machine went down in the middle of a hold, and what that left behind is not undone yet"
+        clean_up "$DEADLINE" || refuse "what an interrupted hold left behind cannot be undone; see boot.sh"
+        return 0
+    fi
     case $STATE in freezing | held | releasing | stuck) ;; *) return 0 ;; esac
     owner_lives && refuse "another run, started by process ${OWNER%% *}, still holds the applications"
     log "the process that started the last run is gone; what that run left behind is released first"
@@ -115,11 +120,19 @@ for name in $HOOKS; do
     run_hook "$name" freeze "$LEFT" || give_up "$name: $SAID"
 done
 
+# Where no file system is frozen nobody writes out what lies in memory. Whatever is held does not write any more.
+if [ "$AC_SYNC" = yes ]; then
+    sync 8>&- 9>&- &
+    await $! "$DEADLINE" || give_up "the disks did not take in what was written within $AC_FREEZE_SECONDS s"
+fi
+
 lock_release 5 || give_up "the state is locked by another process"
 recall state
 [ "$VALUE" = freezing ] || exit 1
 now
 put held_after "$((NOW - BEGUN))"
+# What is called held stays so: from here on no signal makes this script fail.
+trap : TERM INT HUP
 put state held || give_up "cannot write to $AC_RUN"
 unlock_release
 log "held after $(((NOW - BEGUN) * 10)) ms"
@@ -148,7 +161,7 @@ my_owner
 if ! load_run; then
     [ -f "$AC_KEPT/held" ] || exit 0
     log "the state of the run is gone, so nothing proves that the hold lasted"
-    sh "$AC_HOME/boot.sh"
+    clean_up "$END"
     exit 1
 fi
 
@@ -229,10 +242,14 @@ WATCHDOG = r"""#!/bin/sh
 AC_ROLE=watchdog
 AC_PURPOSE=watchdog
 load_run || exit 1
-# The kernel shall take anything else first when memory runs out.
-(echo -1000 >/proc/self/oom_score_adj) 2>/dev/null
+# The kernel shall take anything else first when memory runs out. Only in the shell itself is `self` the watchdog.
+read -r AC_OOM </proc/self/oom_score_adj
+printf '%s\n' -1000 2>/dev/null >/proc/self/oom_score_adj
 nap=
-trap 'kill "$nap" 2>/dev/null; exit 0' TERM
+ending=
+# From post.sh: there is nothing left to do. From anybody else: release, then go.
+trap 'kill "$nap" 2>/dev/null; exit 0' USR1
+trap 'ending=yes; kill "$nap" 2>/dev/null' TERM
 started $$
 put watchdog "$$ $STARTED"
 
@@ -265,11 +282,14 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
     sleep 0.5 8>&- 9>&- &
     nap=$!
     wait "$nap"
+    nap=
     now
     recall state
     case $VALUE in
         freezing | held | releasing)
-            if [ "$NOW" -ge "$UNTIL" ]; then
+            if [ -n "$ending" ]; then
+                let_go "watchdog.sh was asked to end"
+            elif [ "$NOW" -ge "$UNTIL" ]; then
                 let_go "post.sh did not come within $AC_HOLD_SECONDS s"
             elif [ "$VALUE" = freezing ]; then
                 # shellcheck disable=SC2086
@@ -279,11 +299,12 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
             fi
             ;;
         stuck)
-            # For an hour; after that somebody has to look at it anyway.
+            # Soon at first, then every 5 s for an hour; after that somebody has to look at it anyway.
             patience=$((patience + 1))
-            [ "$patience" -le 720 ] || exit 1
-            sleep 4.5 8>&- 9>&-
+            [ "$patience" -le 730 ] || exit 1
+            [ "$patience" -le 10 ] || [ -n "$ending" ] || sleep 4.5 8>&- 9>&-
             let_go ""
+            [ -z "$ending" ] || exit 1
             ;;
         *) exit 0 ;;
     esac
@@ -323,12 +344,16 @@ BOOT = r"""#!/bin/sh
 AC_ROLE=boot
 AC_PURPOSE=boot
 mkdir -p "$AC_RUN/current" || exit 1
-read -r AC_ID <"$AC_KEPT/held" || exit 0
+[ -f "$AC_KEPT/held" ] || exit 0
 recall state
 case $VALUE in
     # A run of this very boot: post.sh and the watchdog look after it.
     freezing | held | releasing | stuck) exit 0 ;;
 esac
+# No run begins before this has ended.
+exec 9>>"$AC_RUN/lock"
+flock -w 3 9 || exit 1
+read -r AC_ID <"$AC_KEPT/held" || exit 0
 log "the machine went down, or was restored, while run $AC_ID held its applications"
 failed=
 for path in "$AC_HOOKS"/[0-9][0-9]-*; do

@@ -79,6 +79,7 @@ def wanted_files(params: Dict[str, Any], hooks: List[Hook]) -> List[Wanted]:
             "AC_HOLD_SECONDS": times.hold,
             "AC_LOG": params["log_file"],
             "AC_SCRIPT_SECONDS": times.script,
+            "AC_SYNC": not params["fs_freeze_enabled"],
         }
     )
     files = [Wanted(SETTINGS, settings, 0o600, settings)]

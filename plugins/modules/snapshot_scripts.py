@@ -201,7 +201,9 @@ options:
     type: bool
     default: true
   fs_freeze_enabled:
-    description: Whether all file systems are frozen together for the snapshot.
+    description:
+      - Whether all file systems are frozen together for the snapshot.
+      - Where they are not, C(pre.sh) writes out what lies in memory once everything is held.
     type: bool
     default: true
   log_file:

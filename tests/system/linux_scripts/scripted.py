@@ -62,9 +62,12 @@ def hook(guest: LinuxGuest, name: str, **verbs: str) -> None:
     write(guest, HOOKS / name, text, 0o700)
 
 
-def limit(guest: LinuxGuest, *, freeze: int = 20, script: int = 30, hold: int = 60) -> None:
+def limit(
+    guest: LinuxGuest, *, freeze: int = 20, script: int = 30, hold: int = 60, thaw: int = 20, sync: str = "no"
+) -> None:
     """Other times than the module allows, so that tests need not wait."""
     text = f"AC_FREEZE_SECONDS={freeze}\nAC_SCRIPT_SECONDS={script}\nAC_HOLD_SECONDS={hold}\n"
+    text += f"AC_THAW_SECONDS={thaw}\nAC_SYNC={sync}\n"
     write(guest, SETTINGS, text)
 
 

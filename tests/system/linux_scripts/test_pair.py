@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -144,12 +146,12 @@ def test_pre_gives_up_by_itself_when_a_hook_hangs(guest: LinuxGuest, starter: St
 
 
 def test_a_later_hook_gets_only_the_time_that_is_left(guest: LinuxGuest, extension: Starter) -> None:
-    limit(guest, freeze=5, script=12)
-    hook(guest, "10-first", freeze="sleep 2")
+    limit(guest, freeze=3, script=12)
+    hook(guest, "10-first", freeze="sleep 1")
     hook(guest, "20-second", freeze="echo $AC_SECONDS; sleep 1000")
     assert extension.run(PRE) != 0
     assert state(guest, "reason").startswith("20-second: no answer within ")
-    assert "20-second freeze: 5" not in log(guest)
+    assert "20-second freeze: 3" not in log(guest)
 
 
 def test_post_ends_a_pre_that_still_runs(guest: LinuxGuest, starter: Starter) -> None:
@@ -216,6 +218,12 @@ def test_post_starts_a_new_watchdog_when_the_old_one_is_gone(guest: LinuxGuest, 
     write(guest, RUN.parent / "now", "")
     assert until(lambda: state(guest) == "released")
     guest.path("/run/now").unlink()
+
+
+def test_nobody_is_taken_for_a_process_that_lives(guest: LinuxGuest) -> None:
+    for words in ("", "1", "1 0", "0 none", "999999999 1"):
+        done = guest.run(["sh", "-c", f". /etc/azure/appconsistent/hold.sh; alive {words}"], check=False)
+        assert done.returncode == 1, words
 
 
 def test_two_runs_never_mix(guest: LinuxGuest, extension: Starter) -> None:
@@ -297,6 +305,17 @@ def test_a_wiped_state_is_a_broken_hold(guest: LinuxGuest, extension: Starter) -
     assert "boot 10-first" in story(guest)
 
 
+def test_post_ends_in_its_time_though_a_clean_up_hangs(guest: LinuxGuest, extension: Starter) -> None:
+    limit(guest, script=1)
+    hook(guest, "10-first", boot="sleep 1000")
+    assert extension.run(PRE) == 0
+    guest.run(["rm", "-rf", str(RUN)])
+    assert extension.run(POST) == 1
+    # It goes on by itself.
+    guest.run(["pkill", "-f", "sleep 1000"])
+    assert until(lambda: "boot 20-second" in story(guest))
+
+
 def test_boot_cleans_up_what_a_restored_machine_wakes_up_with(guest: LinuxGuest, extension: Starter) -> None:
     assert extension.run("/etc/azure/appconsistent/boot.sh") == 0
     assert story(guest) == []
@@ -311,6 +330,20 @@ def test_boot_cleans_up_what_a_restored_machine_wakes_up_with(guest: LinuxGuest,
     assert "was restored, while run" in guest.path(DISK_LOG).read_text()
 
 
+def test_a_run_first_undoes_what_an_interrupted_hold_left_behind(guest: LinuxGuest, extension: Starter) -> None:
+    """Where no unit did so at boot."""
+    hook(guest, "20-second", boot="[ -f /run/ready ]")
+    write(guest, HELD, "some-run\n")
+    assert extension.run(PRE) != 0
+    assert story(guest) == ["boot 10-first", "boot 20-second"]
+    assert "left behind cannot be undone" in log(guest)
+    write(guest, RUN.parent / "ready", "")
+    assert extension.run(PRE) == 0
+    assert story(guest)[2:] == ["boot 10-first", "boot 20-second", "freeze 10-first", "freeze 20-second"]
+    assert extension.run(POST) == 0
+    guest.path("/run/ready").unlink()
+
+
 def test_boot_keeps_its_mark_until_all_is_cleaned_up(guest: LinuxGuest, extension: Starter) -> None:
     hook(guest, "10-first", boot="exit 1")
     write(guest, HELD, "some-run\n")
@@ -318,23 +351,85 @@ def test_boot_keeps_its_mark_until_all_is_cleaned_up(guest: LinuxGuest, extensio
     assert guest.path(HELD).exists()
 
 
-def test_a_clock_that_jumps_changes_nothing(guest: LinuxGuest, extension: Starter) -> None:
-    """The scripts find `date` here first; it is a year off, to and fro."""
-    write(
-        guest,
-        RUN.parents[1] / "usr/local/sbin/date",
-        '#!/bin/sh\nfaketime=$(cat /run/jump 2>/dev/null || echo 2001)\necho "$((4002 - faketime))" >/run/jump\n'
-        'echo "$faketime-01-01T00:00:00Z"\n',
-        0o755,
-    )
+def test_a_hook_that_waits_for_a_frozen_file_system_does_not_keep_the_others(guests: MakeGuest) -> None:
+    """It cannot even be killed. The watchdog leaves it behind and releases the rest, and comes back to it later."""
+    guest = guests(name="frozen", frozen_folders=("/var/log",))
+    hook(guest, "10-first")
+    hook(guest, "20-second", thaw="echo thawed >>/var/log/second")
+    deploy(guest)
+    limit(guest, hold=1, thaw=1)
+    released: list[bool] = []
+    hold = guest.path(RUN / "current/held_after")
+
+    def watch() -> None:
+        if until(hold.exists) and until(lambda: "thaw 10-first" in story(guest)):
+            released.append(not guest.path("/var/log/second").exists())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    final = guest.snapshot("frozen", fault="slow_snapshot", fault_seconds=9)
+    watcher.join()
+    assert released == [True]
+    assert final["code"] == "1"
+    assert until(lambda: guest.path("/var/log/second").exists())
+    assert until(lambda: state(guest) == "broken")
+
+
+def test_a_watchdog_that_is_asked_to_end_releases_first(guest: LinuxGuest, extension: Starter) -> None:
+    assert extension.run(PRE) == 0
+    guest.run(["kill", "-TERM", state(guest, "watchdog").split()[0]])
+    assert until(lambda: state(guest) == "broken")
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
+    assert extension.run(POST) == 1
+    assert state(guest, "reason") == "watchdog.sh was asked to end"
+
+
+def test_the_kernel_takes_anything_before_the_watchdog_but_not_before_what_hooks_start(
+    guest: LinuxGuest, extension: Starter
+) -> None:
+    """With a number that takes no right to set."""
+    usual = guest.run(["cat", "/proc/self/oom_score_adj"]).stdout.strip()
+    script = guest.path("/etc/azure/appconsistent/watchdog.sh")
+    script.write_text(script.read_text().replace("' -1000 2", "' 500 2"))
+    hook(guest, "10-first", thaw=f"cat /proc/self/oom_score_adj >>{STORY}")
+    limit(guest, hold=1)
+    assert extension.run(PRE) == 0
+    watchdog = state(guest, "watchdog").split()[0]
+    assert guest.run(["cat", f"/proc/{watchdog}/oom_score_adj"]).stdout.strip() == "500"
+    assert until(lambda: state(guest) == "broken")
+    assert story(guest)[-1] == usual != "500"
+
+
+def test_what_is_called_held_stays_so_whatever_signal_comes(guest: LinuxGuest, extension: Starter) -> None:
+    """The scripts find this `date` first: it sends a signal in the moment between "held" and the end of pre.sh."""
+    meddler = f'#!/bin/sh\ngrep -q held {RUN}/current/state && kill -TERM "$PPID"\nexec /bin/date "$@"\n'
+    write(guest, Path("/usr/local/sbin/date"), meddler, 0o755)
     try:
-        limit(guest, hold=3)
         assert extension.run(PRE) == 0
-        assert extension.run(POST) == 0
-        assert extension.run(PRE) == 0
-        assert until(lambda: state(guest) == "broken")
     finally:
         guest.path("/usr/local/sbin/date").unlink()
+    assert state(guest) == "held"
+    assert extension.run(POST) == 0
+
+
+def test_without_a_freeze_pre_writes_out_what_lies_in_memory_once_all_are_held(
+    guest: LinuxGuest, extension: Starter
+) -> None:
+    deploy(guest, fs_freeze_enabled=False)
+    write(guest, Path("/usr/local/sbin/sync"), f'#!/bin/sh\necho "sync $*" >>{STORY}\nexec /bin/sync "$@"\n', 0o755)
+    try:
+        assert extension.run(PRE) == 0
+        assert story(guest) == [f"sync {HELD}", "freeze 10-first", "freeze 20-second", "sync "]
+        assert extension.run(POST) == 0
+        write(guest, Path("/usr/local/sbin/sync"), '#!/bin/sh\n[ -n "$1" ] || exec sleep 1000\n', 0o755)
+        limit(guest, freeze=1, sync="yes")
+        assert extension.run(PRE) != 0
+    finally:
+        guest.path("/usr/local/sbin/sync").unlink()
+        guest.run(["pkill", "-f", "sleep 1000"], check=False)
+    assert state(guest) == "failed"
+    assert "did not take in what was written" in state(guest, "reason")
+    assert story(guest)[-2:] == ["thaw 20-second", "thaw 10-first"]
 
 
 def test_hooks_that_others_could_have_written_are_not_run(guest: LinuxGuest, extension: Starter) -> None:
