@@ -384,7 +384,7 @@ def test_two_runs_at_once(guest: LinuxGuest) -> None:
 
 def test_the_watchdog_and_the_keeper_are_gone_and_the_server_ends_the_hold(mariadb: LinuxGuest) -> None:
     """The last line: an idle session that the server itself ends."""
-    limit(mariadb, freeze=3, script=10, hold=2)
+    limit(mariadb, freeze=3, script=10, hold=4)
     with mariadb.writer() as writer:
         writer.wait_for_rows(20)
         assert mariadb.run(["sh", PRE], check=False).returncode == 0
@@ -397,8 +397,8 @@ def test_the_watchdog_and_the_keeper_are_gone_and_the_server_ends_the_hold(maria
 
 
 def test_a_long_write_keeps_the_lock_away_and_is_named(mariadb: LinuxGuest) -> None:
-    limit(mariadb, freeze=3, script=12)
-    blocker = "LOCK TABLES ledger.myisam WRITE; SELECT SLEEP(5);"
+    limit(mariadb, freeze=4, script=12)
+    blocker = "LOCK TABLES ledger.myisam WRITE; SELECT SLEEP(8);"
     with mariadb.writer(tables=("innodb", "myisam")) as writer:
         writer.wait_for_rows(20)
         thread = threading.Thread(target=lambda: mariadb.run(["mariadb", "-e", blocker], check=False))
@@ -434,9 +434,9 @@ def test_everything_the_scripts_write_to_stands_still(guests: MakeGuest) -> None
         writer.wait_for_rows(20)
         watch = meanwhile(
             guest.path(RUN / "current/held_after"),
-            lambda: seen.append(state(guest)) if until(lambda: state(guest) == "broken", 5) else None,
+            lambda: seen.append(state(guest)) if until(lambda: state(guest) == "broken", 7) else None,
         )
-        final = snapshot(guest, fault="slow_snapshot", fault_seconds=6)
+        final = snapshot(guest, fault="slow_snapshot", fault_seconds=8)
         watch.join(60)
         assert seen == ["broken"]
         assert (final["code"], final["health"]) == ("1", POST_FAILED)
