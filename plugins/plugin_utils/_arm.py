@@ -11,10 +11,11 @@ import json
 import ssl
 import typing as t
 import urllib.request
+import uuid
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlencode, urlsplit
 
-from ._budget import Budget, call_of, counts_one_resource_only
+from ._budget import Budget, Call, call_of, counts_one_resource_only
 from ._clock import Clock
 from ._credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
 from ._errors import (
@@ -40,12 +41,10 @@ from ._libraries import (
     AsyncRetryPolicy,
     AsyncTokenCredential,
     ClientAuthenticationError,
-    HeadersPolicy,
     HttpRequest,
     IncompleteReadError,
     PipelineRequest,
     PipelineResponse,
-    RequestIdPolicy,
     ServiceRequestError,
     ServiceResponseError,
     UserAgentPolicy,
@@ -93,6 +92,7 @@ class Arm:
     deadline: float = float("inf")
     # Where the resources are that are talked about; Compute counts calls per region.
     region: str = ""
+    user_agent: str = USER_AGENT
 
     def until(self, deadline: float) -> Arm:
         """Return the same door for somebody who has time until `deadline` only."""
@@ -215,11 +215,12 @@ class Arm:
     async def _send(
         self, method: str, url: str, body: Json | None, doing: str, expected: t.Container[int] = ()
     ) -> Answer:
-        request = HttpRequest(method, url, json=body) if body is not None else HttpRequest(method, url)
+        call = call_of(method, urlsplit(url).path, self.region)
         try:
-            response = await self.pipeline.send_request(
-                request, gate_deadline=self.deadline, doing=doing, region=self.region
-            )
+            async with self.budget.room(call):
+                response = await self.pipeline.send_request(
+                    self._request(method, url, body), gate_deadline=self.deadline, doing=doing, call=call
+                )
         except ClientAuthenticationError as error:
             raise _credential_error(str(error.message)) from error
         except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
@@ -233,6 +234,17 @@ class Arm:
         if response.status_code < 400:
             return answer
         raise _refusal(response, answer, doing, explained=response.status_code not in expected)
+
+    def _request(self, method: str, url: str, body: Json | None) -> HttpRequest:
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": self.user_agent,
+            "x-ms-client-request-id": str(uuid.uuid4()),
+        }
+        if body is None:
+            return HttpRequest(method, url, headers=headers)
+        headers["Content-Type"] = "application/json"
+        return HttpRequest(method, url, headers=headers, content=json.dumps(body).encode())
 
 
 def poll_pauses() -> t.Iterator[float]:
@@ -276,7 +288,15 @@ async def connect(
         if credential is None:
             credential = open_credential(settings, cloud, transport)
             stack.push_async_callback(credential.close)
-        yield Arm(cloud, budget, clock, _pipeline(cloud, credential, transport, budget), credential)
+        yield Arm(
+            cloud,
+            budget,
+            clock,
+            _pipeline(cloud, credential, transport, budget),
+            credential,
+            # With AZURE_HTTP_USER_AGENT behind it, as in every Azure SDK.
+            user_agent=UserAgentPolicy(USER_AGENT).user_agent,
+        )
 
 
 def _pipeline(
@@ -288,11 +308,9 @@ def _pipeline(
     return AsyncARMPipelineClient(
         base_url=cloud.resource_manager,
         transport=transport,
-        # No logging policy: operation URLs are signed and the headers hold the token.
+        # No logging policy: operation URLs are signed and the headers hold the token. Headers that are the same for
+        # all requests are set where a request is made: three policies for them take as long as the TLS of a request.
         policies=[
-            RequestIdPolicy(),
-            HeadersPolicy({"Accept": "application/json"}),
-            UserAgentPolicy(USER_AGENT),
             AsyncRetryPolicy(retry_total=4, retry_backoff_factor=0.5, retry_backoff_max=20),
             GatePolicy(budget),
             AsyncARMChallengeAuthenticationPolicy(credential, cloud.scope),
@@ -311,11 +329,10 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         options = request.context.options
         # Put aside, for the retry policy sends the same request again and the transport does not know these options.
         gate = request.context.setdefault("gate", {})
-        gate.update({name: options.pop(name) for name in ("gate_deadline", "doing", "region") if name in options})
+        gate.update({name: options.pop(name) for name in ("gate_deadline", "doing", "call") if name in options})
         deadline = float(gate.get("gate_deadline", "inf"))
         doing = str(gate.get("doing", "send a request"))
-        http = request.http_request
-        call = call_of(http.method, urlsplit(http.url).path, str(gate.get("region", "")))
+        call: Call = gate["call"]
         signed_in_again = False
         while True:
             taken = await self._budget.enter(call, deadline)
@@ -438,8 +455,9 @@ async def _ask_for_cloud(address: str, transport: AsyncHttpTransport[t.Any, t.An
 
 def _json_object(response: AsyncHttpResponse) -> Json:
     try:
-        body = json.loads(response.text() or "{}")
-    except (ValueError, UnicodeDecodeError):
+        # JSON tells its encoding itself; the SDK would look for it in the headers, which takes longer than reading it.
+        body = json.loads(response.content or b"{}")
+    except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
 

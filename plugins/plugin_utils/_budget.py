@@ -28,6 +28,9 @@ DEFAULT_PAUSE = 15.0
 ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0, "graph": 3.0}
 # The part of ARM's reads that polling may use up; the rest is for requests that move things on.
 POLLING_SHARE = 0.5
+# Requests of one kind that are on their way or at the gate at once: more than the connections carry. Each of the others
+# waits where nothing is made for it yet, which takes a part of the memory.
+ON_THEIR_WAY = 64
 
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
 _TYPE = re.compile(r"/providers/(.+)", re.IGNORECASE)
@@ -47,6 +50,7 @@ class _Line:
     The first one goes ahead alone: only its answer tells which buckets there are and how much is left.
     """
 
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ON_THEIR_WAY))
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     buckets: tuple[RateBucket, ...] = ()
     scout_sent: bool = False
@@ -65,6 +69,13 @@ class Budget:
     _lines: dict[Call, _Line] = field(default_factory=dict)
     _polling: Counter[str] = field(default_factory=Counter)
     _durations: deque[float] = field(default_factory=lambda: deque(maxlen=200))
+
+    def room(self, call: Call) -> asyncio.Semaphore:
+        """Return what to hold while a request of that kind is made and sent; it is handed on in the order of asking.
+
+        Requests of one kind wait for the same buckets, so one that waits here could not go earlier anyway.
+        """
+        return self._lines.setdefault(call, _Line()).room
 
     async def enter(self, call: Call, deadline: float) -> tuple[RateBucket, ...] | None:
         """Wait until a request of that kind may go; return what it drew from, None if it is too late for it.

@@ -27,8 +27,6 @@ try:
     from azure.core.pipeline.policies import (
         AsyncHTTPPolicy,
         AsyncRetryPolicy,
-        HeadersPolicy,
-        RequestIdPolicy,
         UserAgentPolicy,
     )
     from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
@@ -66,12 +64,10 @@ __all__ = [
     "AsyncRetryPolicy",
     "AsyncTokenCredential",
     "ClientAuthenticationError",
-    "HeadersPolicy",
     "HttpRequest",
     "IncompleteReadError",
     "PipelineRequest",
     "PipelineResponse",
-    "RequestIdPolicy",
     "ServiceRequestError",
     "ServiceResponseError",
     "UserAgentPolicy",

@@ -9,7 +9,7 @@ import enum
 import hashlib
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 
 from ._arm import Answer, Arm
@@ -255,7 +255,10 @@ async def begin_point(
     exclude_disks: t.Sequence[str] = (),
     source_restore_point: str = "",
 ) -> Answer:
-    """Ask for a point. Application consistency is asked for by not naming any: Azure accepts only crash as input."""
+    """Ask for a point. Application consistency is asked for by not naming any: Azure accepts only crash as input.
+
+    The body of the answer is left out: it holds the machine's whole model, for as long as the point takes.
+    """
     properties: Json = {}
     if consistency is Consistency.CrashConsistent:
         properties["consistencyMode"] = consistency.label
@@ -264,9 +267,9 @@ async def begin_point(
     if source_restore_point:
         properties["sourceRestorePoint"] = {"id": source_restore_point}
     body: Json = {"properties": properties} if properties else {}
-    return await arm.request(
-        "PUT", where.point(name), RESTORE_POINT_API, doing=f"make the restore point {name} in {where.name}", body=body
-    )
+    doing = f"make the restore point {name} in {where.name}"
+    answer = await arm.request("PUT", where.point(name), RESTORE_POINT_API, doing=doing, body=body)
+    return replace(answer, body={})
 
 
 async def delete_point(arm: Arm, where: CollectionId, name: str) -> None:

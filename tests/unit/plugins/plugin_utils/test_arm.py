@@ -9,7 +9,7 @@ import asyncio
 import typing as t
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _errors
+from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _budget, _errors
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseTimeoutError
@@ -282,3 +282,32 @@ def test_who_signs_in_at_the_proxy_is_not_in_its_address(monkeypatch: pytest.Mon
         "http://proxy:3128",
         {"Proxy-Authorization": "Basic bWU6cGFzcw=="},
     )
+
+
+def test_of_many_requests_of_one_kind_only_some_are_made_at_once_and_another_kind_passes_them() -> None:
+    transport = FunctionTransport(lambda _request: Reply(), seconds=1)
+
+    async def story(arm: _arm.Arm) -> tuple[int, list[str]]:
+        async def read(path: str) -> None:
+            await arm.get(path, "2025-04-01", doing="read")
+
+        # The first one of a kind goes ahead alone.
+        await asyncio.gather(*(read(f"{SUB}/providers/{kind}/x") for kind in ("A/b", "C/d")))
+        first = len(transport.sent)
+        many = [asyncio.create_task(read(f"{SUB}/providers/A/b/{number}")) for number in range(200)]
+        many.append(asyncio.create_task(read(f"{SUB}/providers/C/d/other")))
+        await arm.clock.sleep(0.5)
+        under_way = [request.url for request in transport.sent[first:]]
+        await asyncio.gather(*many)
+        return len(under_way), under_way[-1:]
+
+    made, last = talk_over(transport, story)
+    assert made == _budget.ON_THEIR_WAY + 1
+    assert "/C/d/other" in last[0]
+    assert len(transport.sent) == 203
+
+
+def test_the_users_own_words_stand_in_the_user_agent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_HTTP_USER_AGENT", "nightly/1")
+    transport, _ = talk(lambda _request: Reply(), lambda arm: arm.get(SUB, "2025-04-01", doing="read"))
+    assert transport.sent[0].headers["User-Agent"] == f"{_arm.USER_AGENT} nightly/1"
