@@ -162,8 +162,9 @@ class _Work:
                 outcome = from_error(self._outcome(Verdict.FAILED), _mistake(self.target.host, error), self._os)
             if attempt == self.wish.attempts or not self._worth_another(outcome):
                 break
-            # The attempt that has just failed must not make this one come too early.
-            wish = replace(self.wish, min_interval=timedelta(0))
+            if outcome.failure["kind"] == OperationFailed.__name__:
+                # The attempt of this run that has just failed must not make the next one come too early.
+                wish = replace(self.wish, min_interval=timedelta(0))
             self.board.put(self.target.host, "trying again")
             try:
                 await self.arm.sleep(RETRY_PAUSE, f"try {self.target.host} again")
@@ -255,12 +256,10 @@ class _Work:
             await self.arm.finish(answer, doing=f"make the restore point {name} of {self.target.host}")
         except OperationFailed:
             raise
-        except (
-            AzureError,
-            EndpointUnreachable,
-        ) as error:  # of the operation nothing is known: the point itself may tell
-            return await self._adopt_after(error)
-        point = await read_point(self.arm, self.where, name)
+        except (AzureError, EndpointUnreachable):
+            # That the operation cannot be read says nothing about the point.
+            pass
+        point = await self._look(name)
         if point is None:
             raise OperationFailed(
                 f"find the restore point {name} of {self.target.host} that Azure says it has made",
@@ -300,8 +299,19 @@ class _Work:
                 return point
             doing = f"make the restore point {point.name} of {self.target.host}"
             await self.arm.sleep(pause, doing)
-            point = await read_point(self.arm, self.where, point.name) or replace(point, state="Deleted")
+            point = await self._look(point.name) or replace(point, state="Deleted")
         return point
+
+    async def _look(self, name: str) -> RestorePoint | None:
+        """Read a point that is known to be in the making: a passing fault must not make it look like a failed one."""
+        for pause in poll_pauses():
+            try:
+                return await read_point(self.arm, self.where, name)
+            except (AzureError, EndpointUnreachable) as error:
+                if isinstance(error, AzureError) and error.status != 429 and (error.status or 0) < 500:
+                    raise
+            await self.arm.sleep(pause, f"read the restore point {name} of {self.target.host}")
+        return None
 
     async def _wait_for_extensions(self, machine: Machine) -> Machine:
         for pause in poll_pauses():

@@ -32,7 +32,7 @@ class Run:
     """One run of the fleet task. Times are seconds; `skew` is what its clock is ahead of Azure's."""
 
     after: float
-    timeout: float = HOUR
+    timeout: float = 900.0
     kill_after: float | None = None
     skew: float = 0.0
     check: bool = False
@@ -147,7 +147,7 @@ def _run(random: Random, theme: Theme) -> Run:
     return Run(
         after=random.choice((0.0, 0.0, 5.0, 40.0, 600.0, 1.5 * HOUR, 3.5 * HOUR)),
         kill_after=random.choice(at_any_instant if theme.kills else (None, *at_any_instant)),
-        timeout=random.choice((120.0, 1200.0, HOUR)),
+        timeout=random.choice((120.0, 300.0, 900.0)),
         skew=random.choice((0.0, 0.0, 0.0, random.uniform(-600, 600))),
         check=random.random() < 0.05,
         twin_after=random.choice(at_once if theme.twins else (None, None, None, *at_once)),

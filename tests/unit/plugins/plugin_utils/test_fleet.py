@@ -157,6 +157,15 @@ def test_an_operation_that_cannot_be_read_does_not_hide_that_its_point_is_made(a
     assert len(points(azure)) == 1
 
 
+def test_a_point_that_is_in_the_making_and_cannot_be_read_for_a_while_is_no_failed_one(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.simulator.add_fault("lose_answer", action="*/restorePoints/write", times=1)
+    azure.simulator.add_fault("error", status=503, action="*/restorePoints/read", times=5)
+    outcome = azure.take(wish=Wish(attempts=1))["db1"]
+    assert (outcome.verdict, outcome.changed) == (Verdict.REACHED, True), outcome
+    assert len(points(azure)) == 1
+
+
 def test_a_machine_that_misses_its_time_is_still_running_and_neither_failed_nor_done(azure: Stage) -> None:
     azure.vms({"name": "slow", **READY, "create_seconds": 500})
     outcome = azure.take(wish=Wish(timeout=timedelta(seconds=30)))["slow"]
