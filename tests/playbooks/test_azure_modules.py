@@ -192,21 +192,6 @@ def test_credentials_can_be_given_in_the_tasks_environment(controller: Controlle
     assert run.status == 0, run.output
 
 
-@pytest.mark.parametrize(
-    ("way", "environment"),
-    [
-        ("certificate", {"AZURE_X509_CERTIFICATE_PATH": "certificate_file"}),
-        ("workload identity", {"AZURE_FEDERATED_TOKEN_FILE": "federated_token_file"}),
-    ],
-)
-def test_there_are_other_ways_to_sign_in(controller: Controller, way: str, environment: dict[str, str]) -> None:
-    controller.fleet({"name": "db1", **READY})
-    del controller.environment["AZURE_SECRET"]
-    controller.environment |= {name: getattr(controller.simulator, fact) for name, fact in environment.items()}
-    run = controller.play(task("snapshot_extension_info", way))
-    assert run.status == 0, run.output
-
-
 def test_a_managed_identity_signs_in_when_asked_for(controller: Controller) -> None:
     controller.fleet({"name": "db1", **READY})
     for name in ("AZURE_SECRET", "AZURE_CLIENT_ID", "AZURE_TENANT"):

@@ -8,31 +8,109 @@ from __future__ import annotations
 import socket
 import typing as t
 
-from tests.playbooks.conftest import Controller
+import pytest
+
+from tests.azure_simulator import Simulator
+from tests.azure_simulator.fleet_file import SUBSCRIPTION
+from tests.playbooks.conftest import Controller, Run
 from tests.playbooks.test_azure_modules import READY, task
 
 ID = "/subscriptions/{}/resourceGroups/rg-fleet/providers/Microsoft.Compute/virtualMachines/{}"
 
 
-def message(controller: Controller, *tasks: dict[str, t.Any], **variables: dict[str, t.Any]) -> str:
+def message(controller: Controller, *tasks: dict[str, t.Any]) -> str:
     """Return what the last task said when it failed."""
     controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
-    controller.variables = variables
     run = controller.play(*tasks, hosts="db1")
     assert run.status == 2, run.output
     assert run.results[-1].outcome == "failed"
     return str(run.results[-1].result["msg"])
 
 
-def test_a_malformed_vm_id(controller: Controller) -> None:
-    said = message(controller, task("snapshot_extension_info"), db1={"azure_vm_id": "db1"})
-    assert "db1, variable azure_vm_id: 'db1' is not the resource id of a virtual machine" in said
-    assert "It has the form /subscriptions/<guid>/" in said
+STRANGER = "99999999-9999-9999-9999-999999999999"
+GHOST = ID.format(SUBSCRIPTION, "ghost")
+# What a task is given, and what it says.
+SENTENCES: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
+    "a malformed VM id": (
+        task("snapshot_extension_info", vm_id="db1"),
+        ("'db1' is not the resource id of a virtual machine", "It has the form /subscriptions/<guid>/"),
+    ),
+    "an unknown subscription": (
+        task("snapshot_extension_info", vm_id=ID.format(STRANGER, "db1")),
+        ("Could not read the virtual machine db1: SubscriptionNotFound", STRANGER),
+    ),
+    "a VM that is not there": (task("restore_point", name="p", vm_id=GHOST), ("ghost", "ResourceNotFound")),
+    "a CA file that is none": (
+        task("snapshot_extension_info", ca_file="/nonexistent.pem"),
+        ("The option ca_file names '/nonexistent.pem'",),
+    ),
+    "a span that is none": (
+        task("restore_points", run_once=True, max_age="soon"),
+        ("The option max_age is 'soon'",),
+    ),
+    "a name that cannot be": (task("restore_point", name="a/b"), ("The option name is 'a/b'",)),
+    "a least above what was asked for": (
+        task(
+            "restore_points",
+            run_once=True,
+            consistency="CrashConsistent",
+            minimum_consistency="ApplicationConsistent",
+        ),
+        ("minimum_consistency is ApplicationConsistent, more than the CrashConsistent",),
+    ),
+    "a collection that belongs to another VM": (
+        task("restore_point", name="p", collection_name="taken"),
+        (
+            "Could not use the restore point collection taken for the VM db1: it belongs to",
+            "Name another collection or another resource group for the points.",
+        ),
+    ),
+    "a point name that exists with another consistency": (
+        task("restore_point", name="p", collection_name="own"),
+        (
+            "The restore point p exists already and is CrashConsistent, but ApplicationConsistent was asked for",
+            "choose another name",
+        ),
+    ),
+    "a removal without a reason": (task("snapshot_extension", state="absent"), ("reason",)),
+    "a guard without an extension": (
+        task("snapshot_extension_guard"),
+        ("The VM db1 has no snapshot extension to guard. Have it installed first",),
+    ),
+}
 
 
-def test_no_vm_id_at_all(controller: Controller) -> None:
-    said = message(controller, task("snapshot_extension_info"), db1={"azure_vm_id": ""})
-    assert "db1 has no resource id of a virtual machine. Set the option vm_id" in said
+@pytest.fixture(scope="module")
+def refusals(_simulator: Simulator, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """All of these tasks in one play, each of which goes on after it failed."""
+    controller = Controller(_simulator, tmp_path_factory.mktemp("refusals"))
+    crash = {"collection": "own", "resource_group": "rg-fleet", "name": "p", "consistency": "CrashConsistent"}
+    foreign = {"collection": "taken", "resource_group": "rg-fleet", "name": "p"}
+    controller.fleet(
+        {"name": "db1", "linux_scripts": "ok", "snapshot_extension": "absent", "points": [{**crash, "age": "3h"}]},
+        {"name": "db2", **READY, "points": [{**foreign, "age": "3h"}]},
+    )
+    tasks = [{**told, "name": name, "ignore_errors": True} for name, (told, _words) in SENTENCES.items()]
+    run = controller.play(*tasks, hosts="db1")
+    assert controller.simulator.writes == []
+    return run
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_a_task_says_what_is_wrong_and_where(refusals: Run, name: str) -> None:
+    refused = refusals.of(name)
+    assert refused.outcome == "ignored"
+    said = refused.result["msg"]
+    assert all(words in said for words in SENTENCES[name][1]), said
+
+
+def test_a_host_without_a_usable_id_is_told_which_variable_it_is(controller: Controller) -> None:
+    controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    controller.variables = {"db1": {"azure_vm_id": "db1"}, "db2": {"azure_vm_id": ""}}
+    run = controller.play(task("snapshot_extension_info"))
+    malformed, none = (run.of("snapshot_extension_info", host).result["msg"] for host in ("db1", "db2"))
+    assert "db1, variable azure_vm_id: 'db1' is not the resource id of a virtual machine" in malformed
+    assert "db2 has no resource id of a virtual machine. Set the option vm_id" in none
 
 
 def test_a_malformed_id_of_one_host_does_not_stop_the_fleet(controller: Controller) -> None:
@@ -41,20 +119,6 @@ def test_a_malformed_id_of_one_host_does_not_stop_the_fleet(controller: Controll
     hosts = controller.play(task("restore_points", run_once=True)).of("restore_points").result["hosts"]
     assert (hosts["db1"]["verdict"], hosts["db2"]["verdict"]) == ("failed", "reached")
     assert "'nonsense' is not the resource id" in hosts["db1"]["cause"]
-
-
-def test_an_unknown_subscription(controller: Controller) -> None:
-    stranger = "99999999-9999-9999-9999-999999999999"
-    said = message(controller, task("snapshot_extension_info", vm_id=ID.format(stranger, "db1")))
-    assert "Could not read the virtual machine db1: SubscriptionNotFound" in said
-    assert stranger in said
-
-
-def test_a_vm_that_is_not_there(controller: Controller) -> None:
-    vm_id = ID.format(controller.simulator.subscription_id, "ghost")
-    said = message(controller, task("restore_point", name="p", vm_id=vm_id))
-    assert "ghost" in said
-    assert "ResourceNotFound" in said
 
 
 def test_no_credentials_at_all(controller: Controller) -> None:
@@ -95,52 +159,6 @@ def test_an_endpoint_whose_certificate_nobody_vouches_for(controller: Controller
     del controller.environment["SSL_CERT_FILE"]
     said = message(controller, task("snapshot_extension_info"))
     assert "Name the CA that signed its certificate with the option ca_file" in said
-
-
-def test_a_ca_file_that_is_none(controller: Controller) -> None:
-    said = message(controller, task("snapshot_extension_info", ca_file="/nonexistent.pem"))
-    assert "The option ca_file names '/nonexistent.pem'" in said
-
-
-def test_a_collection_that_belongs_to_another_vm(controller: Controller) -> None:
-    controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
-    controller.play(task("restore_point", name="p", collection_name="taken"), hosts="db2")
-    run = controller.play(task("restore_point", name="p", collection_name="taken"), hosts="db1")
-    said = run.of("restore_point").result["msg"]
-    assert "Could not use the restore point collection taken for the VM db1: it belongs to" in said
-    assert said.rstrip().endswith("Name another collection or another resource group for the points.")
-
-
-def test_a_point_name_that_exists_with_another_consistency(controller: Controller) -> None:
-    said = message(
-        controller,
-        task("restore_point", name="p", consistency="CrashConsistent"),
-        task("restore_point", name="p"),
-    )
-    assert "The restore point p exists already and is CrashConsistent, but ApplicationConsistent was asked for" in said
-    assert "choose another name" in said
-
-
-def test_spans_and_names_that_cannot_be(controller: Controller) -> None:
-    assert "The option max_age is 'soon'" in message(controller, task("restore_points", run_once=True, max_age="soon"))
-    assert "The option name is 'a/b'" in message(controller, task("restore_point", name="a/b"))
-
-
-def test_more_than_what_was_asked_for_cannot_be_the_least(controller: Controller) -> None:
-    options = {"consistency": "CrashConsistent", "minimum_consistency": "ApplicationConsistent"}
-    said = message(controller, task("restore_points", run_once=True, **options))
-    assert "minimum_consistency is ApplicationConsistent, more than the CrashConsistent" in said
-
-
-def test_the_removal_of_the_extension_needs_a_reason(controller: Controller) -> None:
-    assert "reason" in message(controller, task("snapshot_extension", state="absent"))
-
-
-def test_a_guard_without_an_extension(controller: Controller) -> None:
-    controller.fleet({"name": "new", "linux_scripts": "ok", "snapshot_extension": "absent"})
-    run = controller.play(task("snapshot_extension_guard"))
-    said = run.of("snapshot_extension_guard").result["msg"]
-    assert said.startswith("The VM new has no snapshot extension to guard. Have it installed first")
 
 
 def test_rights_that_are_missing(controller: Controller) -> None:

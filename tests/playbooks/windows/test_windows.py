@@ -16,6 +16,7 @@ from tests.winrm_guest.machine import Machine, machine
 from tests.winrm_guest.playbook import Json, Run, play
 
 TIMED_OUT: Json = {"System Writer": {"state": 9, "error": "timed_out"}}
+LEFT_ERROR: Json = {"SqlServerWriter": {"error": "retryable"}}
 ROLE = "appconsistent.azure.windows_vss"
 
 
@@ -23,15 +24,8 @@ def task(name: str, **options: t.Any) -> Json:
     return {"name": name, f"appconsistent.azure.{name}": options}
 
 
-def role(folder: Path, machines: t.Sequence[Machine], *arguments: str, **variables: t.Any) -> Run:
-    path = folder / "role.yml"
-    roles = [{"role": ROLE, **variables}]
-    path.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": roles}]))
-    return play(folder, machines, path, *arguments)
-
-
 def test_guests_in_six_languages_are_read_alike(tmp_path: Path) -> None:
-    sick = {**TIMED_OUT, "SqlServerWriter": {"error": "retryable"}}
+    sick = {**TIMED_OUT, **LEFT_ERROR}
     guests = [
         machine(code, language=code, console=console, writers=sick)
         for code, console in (
@@ -128,86 +122,110 @@ def test_windows_and_linux_guests_answer_the_same_question_in_one_play(tmp_path:
         assert windows[part].keys() - {"windows"} == linux[part].keys() - {"linux"}
 
 
+@pytest.fixture(scope="module")
+def roles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, Machine]]:
+    """The role on a fleet, each host with what it has and what its inventory says of it."""
+    settings: dict[str, tuple[Json, Json]] = {
+        "well": ({}, {}),
+        "sick": ({"writers": TIMED_OUT}, {}),
+        "mended": ({"writers": TIMED_OUT}, {"windows_vss_repair": True}),
+        "well_mended": ({}, {"windows_vss_repair": True}),
+        "set": ({}, {"windows_vss_snapshot_without_threads": True}),
+        "warned": ({"writers": LEFT_ERROR}, {}),
+        "refused": ({"writers": LEFT_ERROR}, {"windows_vss_fail_on": "warning"}),
+        "unseen": ({"language_mode": "ConstrainedLanguage"}, {"windows_vss_fail_on": "never"}),
+    }
+    guests = {name: machine(name, facts={"time": None}, **told) for name, (told, _variables) in settings.items()}
+    folder = tmp_path_factory.mktemp("roles")
+    path = folder / "role.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
+    variables = {name: dict(said) for name, (_told, said) in settings.items()}
+    return play(folder, list(guests.values()), path, variables=variables), guests
+
+
 class TestTheRole:
     """Check, repair if asked, settings, verdict per host."""
 
-    def test_only_the_sick_host_fails_and_says_why(self, tmp_path: Path) -> None:
-        guests = [machine("well", facts={"time": None}), machine("sick", facts={"time": None}, writers=TIMED_OUT)]
-        run = role(tmp_path, guests)
-        verdict = "Fail where an application-consistent restore point cannot be expected"
-        assert (run.hosts("failed", verdict), run.hosts("ok", verdict)) == ({"sick"}, {"well"})
-        assert "System Writer failed (VSS_WS_FAILED_AT_FREEZE, Timed out)." in run.of(verdict, "sick")["msg"]
-        assert all(guest.changes == 0 for guest in guests)
+    VERDICT = "Fail where an application-consistent restore point cannot be expected"
 
-    def test_with_repair_the_sick_host_passes_too(self, tmp_path: Path) -> None:
-        guests = [machine("well", facts={"time": None}), machine("sick", facts={"time": None}, writers=TIMED_OUT)]
-        run = role(tmp_path, guests, "-e", "windows_vss_repair=true")
-        assert run.status == 0
-        assert [guest.restarted for guest in guests] == [[], ["CryptSvc"]]
+    def test_only_hosts_that_are_not_as_wanted_fail_and_say_why(self, roles: tuple[Run, dict[str, Machine]]) -> None:
+        run, guests = roles
+        assert run.hosts("failed", self.VERDICT) == {"sick", "refused", "unseen"}
+        assert run.hosts("ok", self.VERDICT) == guests.keys() - {"sick", "refused", "unseen"}
+        assert "System Writer failed (VSS_WS_FAILED_AT_FREEZE, Timed out)." in run.of(self.VERDICT, "sick")["msg"]
 
-    def test_settings_are_left_alone_unless_they_are_given(self, tmp_path: Path) -> None:
-        guest = machine(facts={"time": None})
-        assert role(tmp_path, [guest]).status == 0
-        assert [name for name, _arguments in guest.received] == ["survey", "snapshot"]
-        assert role(tmp_path, [guest], windows_vss_snapshot_without_threads=True).status == 0
-        assert guest.changes == 1
+    def test_nothing_is_changed_but_what_was_asked_for(self, roles: tuple[Run, dict[str, Machine]]) -> None:
+        _run, guests = roles
+        assert {name for name, guest in guests.items() if guest.changes} == {"mended", "set"}
+        assert {name: guest.restarted for name, guest in guests.items() if guest.restarted} == {"mended": ["CryptSvc"]}
 
-    def test_a_warning_fails_only_where_the_user_wants_it(self, tmp_path: Path) -> None:
-        guest = machine(facts={"time": None}, writers={"SqlServerWriter": {"error": "retryable"}})
-        assert role(tmp_path, [guest]).status == 0
-        assert role(tmp_path, [guest], windows_vss_fail_on="warning").status == 2
+    def test_settings_are_left_alone_unless_they_are_given(self, roles: tuple[Run, dict[str, Machine]]) -> None:
+        _run, guests = roles
+        assert [name for name, _arguments in guests["well"].received] == ["survey", "snapshot"]
+        assert guests["set"].changes == 1
 
-    def test_a_check_that_could_not_be_made_fails_whatever_is_tolerated(self, tmp_path: Path) -> None:
-        guest = machine(language_mode="ConstrainedLanguage")
-        run = role(tmp_path, [guest], windows_vss_fail_on="never")
-        assert run.status == 2
-        assert "runs in ConstrainedLanguage mode" in run.output
+    def test_a_warning_fails_only_where_the_user_wants_it(self, roles: tuple[Run, dict[str, Machine]]) -> None:
+        run, _guests = roles
+        assert run.of(self.VERDICT, "warned")["outcome"] == "ok"
+        assert run.of(self.VERDICT, "refused")["outcome"] == "failed"
+
+    def test_a_check_that_could_not_be_made_fails_whatever_is_tolerated(
+        self, roles: tuple[Run, dict[str, Machine]]
+    ) -> None:
+        run, _guests = roles
+        assert "runs in ConstrainedLanguage mode" in run.of(self.VERDICT, "unseen")["msg"]
+
+
+BAD_ANSWERS: dict[str, tuple[Json, str]] = {
+    "ten_megabytes": ({"faults": [["survey", "flood"]]}, "answered survey with 10485760 characters"),
+    "rubbish": ({"faults": [["survey", "rubbish"]]}, "gave no answer to survey"),
+    "cut": ({"faults": [["survey", "cut"]]}, "was cut short after"),
+    "error": ({"faults": [["survey", "script_error"]]}, "survey failed on error: System.UnauthorizedAccessException"),
+    "constrained": ({"language_mode": "ConstrainedLanguage"}, "runs in ConstrainedLanguage mode"),
+}
+
+
+@pytest.fixture(scope="module")
+def misbehaving(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """One task on guests that all have something of their own wrong with them."""
+    guests = [machine(name, **changes) for name, (changes, _words) in BAD_ANSWERS.items()]
+    guests += [
+        machine("breaks_once", faults=[["survey", "drop_before"]]),
+        machine("breaks_twice", faults=[["survey", "drop_before"]] * 2),
+        machine("slow", silent_receives=3),
+        machine("locked"),
+    ]
+    variables = {"locked": {"ansible_password": "wrong"}, "lin1": {"ansible_connection": "local"}}
+    folder = tmp_path_factory.mktemp("misbehaving")
+    return play(folder, guests, [task("vss_writers_info")], variables=variables)
 
 
 class TestAGuestThatMisbehaves:
     """A clear sentence and no traceback; `play` sees to the latter."""
 
-    @pytest.mark.parametrize(
-        ("changes", "words"),
-        [
-            ({"faults": [["survey", "flood"]]}, "answered survey with 10485760 characters"),
-            ({"faults": [["survey", "rubbish"]]}, "gave no answer to survey"),
-            ({"faults": [["survey", "cut"]]}, "was cut short after"),
-            ({"faults": [["survey", "script_error"]]}, "survey failed on win1: System.UnauthorizedAccessException"),
-            ({"language_mode": "ConstrainedLanguage"}, "runs in ConstrainedLanguage mode"),
-        ],
-        ids=["ten megabytes", "rubbish", "cut", "an error of PowerShell", "constrained"],
-    )
-    def test_an_answer_that_is_none(self, tmp_path: Path, changes: Json, words: str) -> None:
-        run = play(tmp_path, [machine(**changes)], [task("vss_writers_info")])
-        assert (run.status, run.of("vss_writers_info")["outcome"]) == (2, "failed")
-        assert words in run.of("vss_writers_info")["msg"]
+    @pytest.mark.parametrize("name", BAD_ANSWERS)
+    def test_an_answer_that_is_none(self, misbehaving: Run, name: str) -> None:
+        result = misbehaving.of("vss_writers_info", name)
+        assert result["outcome"] == "failed"
+        assert BAD_ANSWERS[name][1] in result["msg"]
 
-    def test_a_connection_that_breaks_once_is_made_again(self, tmp_path: Path) -> None:
-        run = play(tmp_path, [machine(faults=[["survey", "drop_before"]])], [task("vss_writers_info")])
-        assert (run.status, run.of("vss_writers_info")["verdict"]) == (0, "ok")
+    def test_a_connection_that_breaks_once_is_made_again(self, misbehaving: Run) -> None:
+        assert misbehaving.of("vss_writers_info", "breaks_once")["verdict"] == "ok"
 
-    def test_a_connection_that_breaks_twice_makes_the_host_unreachable(self, tmp_path: Path) -> None:
-        guest = machine(faults=[["survey", "drop_before"], ["survey", "drop_before"]])
-        run = play(tmp_path, [guest], [task("vss_writers_info")])
-        assert run.status == 4
-        assert "The connection to win1 broke" in run.of("vss_writers_info")["msg"]
+    def test_a_connection_that_breaks_twice_makes_the_host_unreachable(self, misbehaving: Run) -> None:
+        result = misbehaving.of("vss_writers_info", "breaks_twice")
+        assert result["outcome"] == "unreachable"
+        assert "The connection to breaks_twice broke" in result["msg"]
 
-    def test_a_guest_that_takes_long_is_waited_for(self, tmp_path: Path) -> None:
-        run = play(tmp_path, [machine(silent_receives=3)], [task("vss_writers_info")])
-        assert run.of("vss_writers_info")["verdict"] == "ok"
+    def test_a_guest_that_takes_long_is_waited_for(self, misbehaving: Run) -> None:
+        assert misbehaving.of("vss_writers_info", "slow")["verdict"] == "ok"
 
-    def test_a_wrong_password_is_ansibles_own_word_for_it(self, tmp_path: Path) -> None:
-        run = play(tmp_path, [machine()], [task("vss_writers_info")], variables={"win1": {"ansible_password": "wrong"}})
-        assert run.status == 4
-        assert "credentials were rejected" in run.of("vss_writers_info")["msg"]
+    def test_a_wrong_password_is_ansibles_own_word_for_it(self, misbehaving: Run) -> None:
+        result = misbehaving.of("vss_writers_info", "locked")
+        assert result["outcome"] == "unreachable"
+        assert "credentials were rejected" in result["msg"]
 
-    def test_a_host_that_is_not_windows_is_told_so(self, tmp_path: Path) -> None:
-        run = play(tmp_path, [], [task("vss_writers_info")], variables={"lin1": {"ansible_connection": "local"}})
-        assert run.status == 2
-        assert "works on Windows guests only, and lin1 is reached by local" in run.of("vss_writers_info", "lin1")["msg"]
-
-    def test_an_option_of_another_name_is_refused(self, tmp_path: Path) -> None:
-        run = play(tmp_path, [machine()], [task("vss_writers", alow_outage=["DHCPServer"])])
-        assert run.status == 2
-        assert "alow_outage" in run.output
+    def test_a_host_that_is_not_windows_is_told_so(self, misbehaving: Run) -> None:
+        result = misbehaving.of("vss_writers_info", "lin1")
+        assert result["outcome"] == "failed"
+        assert "works on Windows guests only, and lin1 is reached by local" in result["msg"]
