@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import typing as t
@@ -14,22 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.pythons import VERSIONS, need_python
+
 STORY = Path(__file__).with_name("script_story.py")
 TREE = Path(__file__).resolve().parents[4] / ".tree"
-VERSIONS = [f"3.{minor}" for minor in range(6, 14)]
-
-
-def interpreter(version: str) -> str | None:
-    """A Python of that version, in PATH or kept by pyenv. A shim may answer to a name that it does not have."""
-    kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    for candidate in (shutil.which(f"python{version}"), *map(str, kept)):
-        if candidate is None:
-            continue
-        asked = [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=30, check=False)
-        if said.returncode == 0 and said.stdout.strip() == version:
-            return candidate
-    return None
 
 
 def told_by(python: str, folder: Path) -> list[t.Any]:
@@ -67,10 +53,4 @@ def test_the_story_is_worth_comparing(told_here: list[t.Any]) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_core_tells_the_same_story_on_every_python(version: str, told_here: list[t.Any], tmp_path: Path) -> None:
-    python = interpreter(version)
-    if python is None:
-        sentence = f"There is no Python {version} in PATH or below ~/.pyenv/versions; install it."
-        if os.environ.get("REQUIRE_SYSTEM") == "1":
-            pytest.fail(sentence, pytrace=False)
-        pytest.skip(sentence)
-    assert told_by(python, tmp_path / "guest") == told_here
+    assert told_by(need_python(version), tmp_path / "guest") == told_here
