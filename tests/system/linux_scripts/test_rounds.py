@@ -96,6 +96,22 @@ def test_every_copy_of_redis_is_good(redis: LinuxGuest, record_property: Figure)
         proved(record_property, "redis", play(redis, writer, ROUNDS, stops_writes=True))
 
 
+def test_every_copy_of_redis_with_an_append_only_file_is_good(guests: MakeGuest, record_property: Figure) -> None:
+    """Another way of its hook: nothing is dumped, the file is settled and not rewritten meanwhile."""
+    guest = guests("redis", "redis-aof", server_options=("appendonly yes", "auto-aof-rewrite-percentage 50"))
+    deploy(guest, {"name": "redis", "socket": "/run/redis/redis-server.sock"})
+    with guest.writer() as writer:
+        rounds = play(guest, writer, 5, stops_writes=True)
+    record_property("figure", told("redis, append-only file", rounds))
+    assert not [str(played) for played in rounds if not played.good]
+    checks = {finding.check for played in rounds for finding in played.report.engine_check}
+    assert "redis-check-aof" in checks
+    said = guest.run(
+        ["redis-cli", "-s", "/run/redis/redis-server.sock", "CONFIG", "GET", "auto-aof-rewrite-percentage"]
+    )
+    assert said.stdout.split()[-1] == "50"
+
+
 def test_a_copy_of_redis_without_scripts_lacks_rows(redis: LinuxGuest) -> None:
     """The control: the same rounds, the scripts switched off."""
     clean(redis)
