@@ -57,7 +57,8 @@ alive() {
 }
 
 # await PID END: the exit status of a process in the background; 137 when it still runs at END. What waits for a file
-# system that stands still cannot even be killed, and must not keep the rest from being released.
+# system that stands still cannot even be killed, and must not keep the rest from being released. And other than `wait`
+# it is not cut short by a signal.
 await() {
     started "$1"
     ac_began=$STARTED
