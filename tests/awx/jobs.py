@@ -172,8 +172,8 @@ class Awx:
     def fleet(self, *vms: Json, **fleet: t.Any) -> None:
         self.simulator.reset({"vms": list(vms), "rules": {"retry_after": 1}, **fleet})
 
-    def inventory(self, variable: str = "azure_vm_id") -> Inventory:
-        hosts = {vm_id.rsplit("/", 1)[-1]: {variable: vm_id} for vm_id in self.simulator.vm_ids}
+    def inventory(self) -> Inventory:
+        hosts = {vm_id.rsplit("/", 1)[-1]: {"azure_vm_id": vm_id} for vm_id in self.simulator.vm_ids}
         return Inventory(hosts, {})
 
     def playbook(self, text: str, name: str = "own.yml") -> str:

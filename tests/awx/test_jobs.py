@@ -18,6 +18,33 @@ READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
 TAKE = "awx/project/restore_points.yml"
 VERIFY = "awx/project/verify.yml"
 REPORT = "awx/project/report.yml"
+# What the inventory plugin azure_rm of azure.azcollection 3 says of a machine, besides its id and name.
+AZURE_RM: Json = {
+    "availability_zone": None,
+    "computer_name": "db1",
+    "creation_time": "2026-01-01T00:00:00.0000000+00:00",
+    "data_disks": [],
+    "default_inventory_hostname": "db1_0f3a",
+    "image": {"offer": "debian-12", "publisher": "Debian", "sku": "12", "version": "latest"},
+    "location": "westeurope",
+    "mac_address": ["00-0D-3A-00-00-01"],
+    "network_interface": ["db1-nic"],
+    "os_disk": {"id": None, "name": "db1-os", "operating_system_type": "linux"},
+    "os_profile": {"system": "linux"},
+    "plan": None,
+    "powerstate": "running",
+    "private_ipv4_addresses": ["10.0.0.4"],
+    "provisioning_state": "succeeded",
+    "public_dns_hostnames": [],
+    "public_ipv4_addresses": [],
+    "resource_group": "rg-fleet",
+    "resource_type": "Microsoft.Compute/virtualMachines",
+    "security_group": [],
+    "tags": {"application": "shop"},
+    "virtual_machine_size": "Standard_D4s_v5",
+    "vmid": "6a4b1c52-0000-4000-a000-000000000001",
+    "vmss": {},
+}
 
 
 def points(awx: Awx) -> list[str]:
@@ -211,7 +238,11 @@ def test_a_template_in_a_survey_answer_stays_text(awx: Awx) -> None:
 
 def test_a_playbook_of_the_collection_runs_by_its_name_on_host_variables_of_azcollection(awx: Awx) -> None:
     awx.fleet({"name": "db1", **READY})
-    job = awx.launch("appconsistent.azure.restore_points", inventory=awx.inventory("id"))
+    hosts = {
+        name: {**AZURE_RM, "id": variables["azure_vm_id"], "name": name}
+        for name, variables in awx.inventory().hosts.items()
+    }
+    job = awx.launch("appconsistent.azure.restore_points", inventory=Inventory(hosts, {}))
     assert job.status == "successful", job.stdout
     assert points(awx) == ["db1"]
 
