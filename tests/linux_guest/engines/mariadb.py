@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -37,10 +39,14 @@ class MariaDB(Engine):
     def fill(self, folder: Path) -> None:
         command = ["mariadb-install-db", "--no-defaults", f"--user={self.user}", f"--datadir={folder}"]
         command += ["--skip-test-db", "--auth-root-authentication-method=socket", "--innodb-log-file-size=10M"]
-        self.must(command)
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as own:
+            shutil.chown(own, self.user)
+            self.must([*command, f"--tmpdir={own}"])
 
     def configuration(self, options: Sequence[str]) -> Iterable[tuple[Path, str]]:
         lines = [f"datadir={DISK}/{self.folder}", f"socket={self.run_folder}/{self.socket}", *_OPTIONS, *options]
+        # A server that starts removes the temporary tables of any other from the folder that it shares with it.
+        lines.append(f"tmpdir={self.run_folder}")
         yield Path("/etc/mysql/mariadb.conf.d/zz-guest.cnf"), "\n".join(["[mysqld]", *lines, ""])
 
     def guest_command(self, options: Sequence[str]) -> list[str]:
@@ -51,7 +57,7 @@ class MariaDB(Engine):
         options = [f"--{option}" for option in _OPTIONS]
         # Off: a copy that needs a repair must say so and not be repaired behind our back when a table is opened.
         options += ["--myisam-recover-options=OFF", "--aria-recover-options=OFF", f"--user={self.user}"]
-        places = [f"--datadir={disk / self.folder}", f"--socket={run_folder / self.socket}"]
+        places = [f"--datadir={disk / self.folder}", f"--socket={run_folder / self.socket}", f"--tmpdir={run_folder}"]
         return ["mariadbd", "--no-defaults", *options, *places, f"--pid-file={run_folder / 'pid'}"]
 
     def ready_command(self, run_folder: Path) -> list[str]:

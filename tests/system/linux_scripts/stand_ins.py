@@ -7,6 +7,7 @@ looks and meddles. A command that no stand-in knows ends with status 99: a hook 
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -23,7 +24,10 @@ class State(dict[str, Any]):
         super().__init__(json.loads(self._path.read_text()))
 
     def keep(self) -> None:
-        self._path.write_text(json.dumps(self))
+        # In one step: a test may be reading.
+        unfinished = self._path.with_suffix(f".{os.getpid()}")
+        unfinished.write_text(json.dumps(self))
+        unfinished.replace(self._path)
 
 
 def mongosh(arguments: list[str], state: State) -> int:
