@@ -20,6 +20,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 from azure.core.credentials import AccessToken
@@ -132,7 +133,7 @@ def take_fleet(
                 before(azure)
             transport = _LimitedTransport(azure.answer, ROUND_TRIP, connections)
             ids = [vm.id for vm in azure.cloud.world.vms.values()]
-            targets = [_fleet.Target(vm_id.rsplit("/", 1)[-1], parse_vm_id(vm_id, "vm")) for vm_id in ids]
+            targets = [Target(vm_id.rsplit("/", 1)[-1], parse_vm_id(vm_id, "vm")) for vm_id in ids]
             credential = t.cast(t.Any, _Credential(azure))
             async with _arm.connect(Settings(), clock=clock, transport=transport, credential=credential) as arm:
                 began = clock.monotonic()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
 from ..plugin_utils._errors import InvalidInput, sentence
-from ..plugin_utils._fleet import Target, take
+from ..plugin_utils._fleet import take
 from ..plugin_utils._json import Json
 from ..plugin_utils._point_copy import copy_point
 from ..plugin_utils._resource_ids import VmId, check_name
@@ -22,6 +22,7 @@ from ..plugin_utils._restore_points import (
     describe,
     read_point,
 )
+from ..plugin_utils._target import Target
 from ..plugin_utils._wish_options import WISH_SPEC, read_wish
 
 

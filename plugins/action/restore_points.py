@@ -13,12 +13,14 @@ from collections import Counter
 from pathlib import Path
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
+from ..plugin_utils._ending import ending
 from ..plugin_utils._errors import EndpointUnreachable, InvalidInput
 from ..plugin_utils._fleet import Board, take_all
 from ..plugin_utils._fleet_targets import find_targets
 from ..plugin_utils._json import Json
 from ..plugin_utils._progress import reporting, table
+from ..plugin_utils._readiness_surroundings import Survey
 from ..plugin_utils._spans import parse
 from ..plugin_utils._verdict import Outcome, Verdict, from_error
 from ..plugin_utils._wish import Wish
@@ -32,13 +34,12 @@ class ActionModule(AzureAction):
     BYPASS_HOST_LOOP = True
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
+        **FLEET_SPEC,
         **WISH_SPEC,
         **SCHEDULE_SPEC,
         **RETENTION_SPEC,
-        "vms": {"type": "dict"},
         "wait": {"type": "bool", "default": True},
-        "progress_interval": {"type": "str", "default": "10s"},
-        "quiet": {"type": "bool", "default": False},
+        "run_timeout": {"type": "str"},
         "results_file": {"type": "path"},
         "stats_key": {"type": "str", "no_log": False},
     }
@@ -52,12 +53,21 @@ class ActionModule(AzureAction):
         quiet = params["quiet"]
         board = Board(outcomes=list(wrong))
         interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
-        async with reporting(board, arm, interval, tell):
-            outcomes = [*wrong, *await take_all(arm, targets, wish, check=check, board=board)]
+        if params.get("run_timeout"):
+            arm = arm.until(arm.clock.monotonic() + parse(params["run_timeout"], "run_timeout").total_seconds())
+        survey = Survey(arm, targets)
+        async with ending(board.stop) as told:
+            async with reporting(board, arm, interval, tell):
+                taken = await take_all(arm, targets, wish, check=check, board=board, survey=survey)
+            outcomes = [*wrong, *taken]
+            lines = table(outcomes)
+            if params.get("results_file"):
+                write_results(params["results_file"], outcomes)
+            if told.why:
+                told.say(["", f"restore_points: {told.why}. Where each VM stands:", *lines])
         _raise_if_nobody_answered(outcomes)
-        lines = table(outcomes)
-        if params.get("results_file"):
-            write_results(params["results_file"], outcomes)
+        for sentence in survey.unread:
+            display.warning(f"A part of the readiness was not checked: {sentence}")
         if not quiet:
             for line in lines:
                 tell(line)

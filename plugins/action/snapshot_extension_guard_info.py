@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._fleet import Target
 from ..plugin_utils._guard_drift import inspect
 from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
 from ..plugin_utils._spans import parse
+from ..plugin_utils._target import Target
 
 _SPEC = {name: spec for name, spec in GUARD_SPEC.items() if name != "notes"}
 

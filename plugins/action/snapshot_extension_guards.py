@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
 from ..plugin_utils._each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._errors import AppConsistentError
-from ..plugin_utils._fleet import Target
 from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._guard import Guard
 from ..plugin_utils._guard_drift import Watch, watch_over
@@ -19,6 +18,7 @@ from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
 from ..plugin_utils._policy import ensure_assigned
 from ..plugin_utils._spans import parse
+from ..plugin_utils._target import Target
 from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
 
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name in ("exclude_disks", "timeout")}
@@ -28,17 +28,15 @@ class ActionModule(AzureAction):
     BYPASS_HOST_LOOP = True
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
+        **FLEET_SPEC,
         **GUARD_SPEC,
         **_POINT_SPEC,
         "schedule": SCHEDULE_SPEC["schedule"],
         "min_interval": {"type": "str", "default": "20m"},
-        "vms": {"type": "dict"},
         "install": {"type": "bool", "default": True},
         "repair": {"type": "bool", "default": False},
         "grace": {"type": "str", "default": "5m"},
         "look_back": {"type": "str", "default": "7d"},
-        "progress_interval": {"type": "str", "default": "10s"},
-        "quiet": {"type": "bool", "default": False},
     }
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
@@ -100,7 +98,9 @@ class ActionModule(AzureAction):
         if guard.policy:
             for scope, subscription in sorted({(guard.policy_scope(t.vm), t.vm.subscription) for t in targets}):
                 try:
-                    anew, _assignment = await ensure_assigned(arm, subscription, scope, guard.policy_name, check=check)
+                    anew, _assignment = await ensure_assigned(
+                        arm.of(subscription), subscription, scope, guard.policy_name, check=check
+                    )
                 except AppConsistentError as error:
                     refused[scope] = error
                 else:

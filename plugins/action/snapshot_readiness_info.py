@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
 from ..plugin_utils._each_machine import each, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._json import Json
 from ..plugin_utils._readiness_fleet import Question, readiness
-from ..plugin_utils._readiness_surroundings import survey
+from ..plugin_utils._readiness_surroundings import Survey
 from ..plugin_utils._spans import parse
 from ..plugin_utils._wish_options import WISH_SPEC, read_wish
 
@@ -22,11 +22,9 @@ class ActionModule(AzureAction):
     BYPASS_HOST_LOOP = True
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
+        **FLEET_SPEC,
         **{name: WISH_SPEC[name] for name in _NAMES},
         "timeout": {"type": "str", "default": "15m"},
-        "vms": {"type": "dict"},
-        "progress_interval": {"type": "str", "default": "10s"},
-        "quiet": {"type": "bool", "default": False},
     }
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
@@ -40,13 +38,13 @@ class ActionModule(AzureAction):
         targets, wrong = targets_of(params.get("vms"), self.task_vars)
         quiet = params["quiet"]
         interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
-        around = await survey(arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()), targets)
+        survey = Survey(arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()), targets)
         reports = [
             *wrong,
             *await each(
                 arm,
                 targets,
-                lambda arm, target: readiness(arm, target, around[target.vm.subscription], question),
+                lambda arm, target: readiness(arm, target, survey, question),
                 noun="readiness",
                 interval=interval,
                 tell=tell,

@@ -66,6 +66,65 @@ notes:
     neither C(delegate_to) nor C(connection=local) nor an interpreter setting is needed.
 """
 
+    FLEET = r"""
+options:
+  vms:
+    description:
+      - The machines to work on, a dictionary of host names and resource IDs.
+      - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
+        C(id).
+    type: dict
+  credentials:
+    description:
+      - For machines of several tenants or clouds in one task, how to sign in for the O(credentials[].subscriptions)
+        that each entry names. All other subscriptions use the task's own options and environment.
+      - An entry stands for itself. Beside the CA file nothing in it is taken from the environment.
+      - Where the credentials of an entry are refused, only the machines of its subscriptions fail.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      subscriptions:
+        description: IDs of the subscriptions that the entry is for.
+        type: list
+        elements: str
+        required: true
+      auth_source:
+        description: As O(auth_source).
+        type: str
+        choices: [auto, cli, env, msi]
+      ca_file:
+        description: As O(ca_file).
+        type: path
+      client_id:
+        description: As O(client_id).
+        type: str
+      cloud_environment:
+        description: As O(cloud_environment). Without it V(AzureCloud).
+        type: str
+      federated_token_file:
+        description: As O(federated_token_file).
+        type: path
+      secret:
+        description: As O(secret).
+        type: str
+      tenant:
+        description: As O(tenant).
+        type: str
+        aliases: [tenant_id]
+      x509_certificate_path:
+        description: As O(x509_certificate_path).
+        type: path
+  progress_interval:
+    description: How often to print a line about where the run stands.
+    type: str
+    default: 10s
+  quiet:
+    description: Whether to print neither progress nor the table at the end.
+    type: bool
+    default: false
+"""
+
     VM = r"""
 options:
   vm_id:

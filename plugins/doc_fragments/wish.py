@@ -75,7 +75,8 @@ options:
   keep:
     description:
       - How many points of the schedule to keep for each machine; older ones are deleted, after a good new one or when
-        a fresh one is there, never before.
+        a fresh one is there, never before. A failed point of the schedule holds nothing and is deleted then in any
+        case.
       - Points of other schedules, other tools and people are never touched.
     type: int
   keep_for:

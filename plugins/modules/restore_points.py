@@ -17,27 +17,22 @@ description:
   - Machines with the same variable C(azure_application) are taken in the order of their variable C(azure_wave), the
     machines of one wave at once. After a wave in which one fell short the later waves of that application are not
     begun. Azure has no restore point of several machines at one instant.
+  - Before a point is asked for, everything that M(appconsistent.azure.snapshot_readiness_info) knows is checked. What
+    blocks is V(refused), the rest is in RV(hosts). A point that somebody else is making of a machine is waited for.
+  - Told to end by SIGTERM or SIGINT, it stops waiting, prints where each machine stands, and writes O(results_file).
+    What was asked for goes on in Azure, and the next run takes it up.
   - One machine's failure does not stop the others and does not fail the task; look at RV(hosts). The role
     P(appconsistent.azure.restore_points#role) asserts the verdict on each host.
 options:
-  vms:
-    description:
-      - The machines to work on, a dictionary of host names and resource IDs.
-      - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
-        C(id).
-    type: dict
   wait:
     description: Whether to wait until the points are finished. Without waiting the verdict is V(running).
     type: bool
     default: true
-  progress_interval:
-    description: How often to print a line about where the run stands.
+  run_timeout:
+    description:
+      - How long the whole task may take, such as V(2h). Without it only O(timeout) limits the work on each machine.
+      - A machine whose point is not finished by then is V(running), one whose turn has not come is V(not_begun).
     type: str
-    default: 10s
-  quiet:
-    description: Whether to print neither progress nor the table at the end.
-    type: bool
-    default: false
   results_file:
     description:
       - File on the controller to write RV(hosts) to as JSON, readable by its owner only. For fleets whose result is
@@ -64,6 +59,7 @@ attributes:
     support: full
 extends_documentation_fragment:
   - appconsistent.azure.azure
+  - appconsistent.azure.azure.fleet
   - appconsistent.azure.wish
   - appconsistent.azure.wish.consistency
   - appconsistent.azure.wish.schedule
@@ -106,6 +102,21 @@ EXAMPLES = r"""
         keep_good: 3
       run_once: true
 
+- name: Machines of two tenants in one task, within two hours
+  hosts: azure_vms
+  gather_facts: false
+  tasks:
+    - name: Take the missing ones
+      appconsistent.azure.restore_points:
+        schedule: nightly
+        run_timeout: 2h
+        credentials:
+          - subscriptions: ["{{ partner_subscription_id }}"]
+            tenant: "{{ partner_tenant_id }}"
+            client_id: "{{ partner_client_id }}"
+            secret: "{{ partner_secret }}"
+      run_once: true
+
 - name: Exactly one restore point per VM before a change, file-system-consistent is good enough
   hosts: azure_vms
   gather_facts: false
@@ -132,7 +143,8 @@ hosts:
       description:
         - V(reached) (a new point, good), V(fresh) (a good one was there), V(planned) (check mode would make one),
           V(degraded) (less than O(minimum_consistency)), V(refused) (nothing was asked of Azure, something is in the
-          way), V(failed), or V(running) (not finished in time, it goes on in Azure).
+          way), V(failed), V(running) (not finished in time, it goes on in Azure), or V(not_begun) (there was no time,
+          the run was told to end, or an earlier wave fell short).
       type: str
     changed:
       description: Whether something was made in Azure.
@@ -154,6 +166,9 @@ hosts:
       type: dict
     restore_point_collection_id:
       description: Resource ID of the collection, which may not exist yet.
+      type: str
+    operation:
+      description: ID of Azure's operation that makes the point, for Azure's support; empty where this run began none.
       type: str
     seconds:
       description: How long the run was busy with this machine.

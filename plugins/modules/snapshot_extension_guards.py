@@ -16,12 +16,6 @@ description:
   - An extension that is gone may be an automatic update. For O(grace) after its removal it is waited for.
   - One machine's failure does not stop the others and does not fail the task; look at RV(hosts).
 options:
-  vms:
-    description:
-      - The machines to work on, a dictionary of host names and resource IDs.
-      - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
-        C(id).
-    type: dict
   install:
     description: Whether to have a missing extension installed.
     type: bool
@@ -55,14 +49,6 @@ options:
     description: How long to work on one machine, O(grace) included.
     type: str
     default: 1h
-  progress_interval:
-    description: How often to print a line about where the run stands.
-    type: str
-    default: 10s
-  quiet:
-    description: Whether to print neither progress nor the table at the end.
-    type: bool
-    default: false
 attributes:
   action_group:
     support: full
@@ -78,6 +64,7 @@ attributes:
     details: RV(hosts) and the table say what would be done.
 extends_documentation_fragment:
   - appconsistent.azure.azure
+  - appconsistent.azure.azure.fleet
   - appconsistent.azure.guard
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller

@@ -17,12 +17,6 @@ description:
   - What the identity may not read becomes the finding C(not_checked). Policies in initiatives are not examined; their
     names are in the facts.
 options:
-  vms:
-    description:
-      - The machines to look at, a dictionary of host names and resource IDs.
-      - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
-        C(id).
-    type: dict
   consistency:
     description: The consistency that points are to be asked for.
     type: str
@@ -43,14 +37,6 @@ options:
     description: How long to wait for Azure's answers.
     type: str
     default: 15m
-  progress_interval:
-    description: How often to print a line about where the run stands.
-    type: str
-    default: 10s
-  quiet:
-    description: Whether to print neither progress nor the table at the end.
-    type: bool
-    default: false
 attributes:
   action_group:
     support: full
@@ -65,6 +51,7 @@ attributes:
     support: N/A
 extends_documentation_fragment:
   - appconsistent.azure.azure
+  - appconsistent.azure.azure.fleet
   - appconsistent.azure.attributes.reads_only
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group

@@ -12,13 +12,14 @@ import ssl
 import typing as t
 import urllib.request
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode, urlsplit
 
 from ._budget import Budget, Call, call_of, counts_one_resource_only
 from ._clock import Clock
 from ._credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
 from ._errors import (
+    AppConsistentError,
     AzureError,
     CredentialError,
     DeadlineExceeded,
@@ -66,6 +67,10 @@ CONNECT_TIMEOUT = 30.0
 READ_TIMEOUT = 90.0
 
 
+# In Arm.elsewhere: all subscriptions that are not named there.
+REST = "*"
+
+
 @dataclass(frozen=True)
 class Answer:
     """What Azure answered to one request. `operation_url` is set where it goes on working; it is a secret."""
@@ -74,6 +79,11 @@ class Answer:
     body: Json
     operation_url: str = ""
     retry_after: float | None = None
+
+    @property
+    def operation(self) -> str:
+        """The id of the operation, as support asks for it; the rest of the URL is signed."""
+        return urlsplit(self.operation_url).path.rstrip("/").rpartition("/")[2]
 
     def __repr__(self) -> str:
         return f"Answer(status={self.status}, operation={bool(self.operation_url)})"
@@ -93,10 +103,24 @@ class Arm:
     # Where the resources are that are talked about; Compute counts calls per region.
     region: str = ""
     user_agent: str = USER_AGENT
+    # Subscriptions that are behind another door, or behind one that stays shut, by lower-case id; REST for all others.
+    elsewhere: t.Mapping[str, Arm | AppConsistentError] = field(default_factory=dict)
 
     def until(self, deadline: float) -> Arm:
         """Return the same door for somebody who has time until `deadline` only."""
         return replace(self, deadline=min(self.deadline, deadline))
+
+    def of(self, subscription: str) -> Arm:
+        """Return the door to a subscription's resources; raise what keeps it shut."""
+        door = self.elsewhere.get(subscription.lower()) or self.elsewhere.get(REST) or self
+        if isinstance(door, AppConsistentError):
+            raise door
+        return door.until(self.deadline)
+
+    def closed_for(self) -> float:
+        """Return for how many seconds a rate limit of Azure holds requests back at the most."""
+        doors = [self, *(door for door in self.elsewhere.values() if isinstance(door, Arm))]
+        return max(door.budget.closed_for() for door in doors)
 
     def at(self, region: str) -> Arm:
         """Return the same door for requests about resources of a region."""
@@ -337,11 +361,8 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
         while True:
             taken = await self._budget.enter(call, deadline)
             if taken is None:
-                raise Throttled(
-                    doing,
-                    code="TooManyRequests",
-                    message="Azure's rate limit leaves no room before the time is up",
-                    status=429,
+                raise DeadlineExceeded(
+                    f"Could not {doing} in the time allowed: Azure's rate limit leaves no room before it is up",
                     advice="Allow more time, or try again in some minutes.",
                 )
             headers: t.Mapping[str, str] = {}

@@ -19,8 +19,9 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ._arm import Arm, connect
+from ._arm import Arm
 from ._credentials import AUTH_SOURCES, Settings, collect
+from ._doors import connect_all, read_credentials
 from ._errors import AppConsistentError, InvalidInput
 from ._json import Json
 from ._libraries import missing_sentence
@@ -41,6 +42,19 @@ AZURE_SPEC: dict[str, Json] = {
     "secret": {"type": "str", "no_log": True},
     "tenant": {"type": "str", "aliases": ["tenant_id"]},
     "x509_certificate_path": {"type": "path"},
+}
+# Documented in the fragment appconsistent.azure.azure.FLEET.
+FLEET_SPEC: dict[str, Json] = {
+    "vms": {"type": "dict"},
+    "progress_interval": {"type": "str", "default": "10s"},
+    "quiet": {"type": "bool", "default": False},
+    "credentials": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "no_log": False,
+        "options": {"subscriptions": {"type": "list", "elements": "str", "required": True}, **AZURE_SPEC},
+    },
 }
 # Documented in the fragment appconsistent.azure.azure.VM.
 VM_SPEC: dict[str, Json] = {"vm_id": {"type": "str"}}
@@ -75,8 +89,9 @@ class AzureAction(ActionBase):
         secrets: list[str] = []
         try:
             settings = collect(params, environment)
-            secrets = [settings.secret] if settings.secret else []
-            result.update(asyncio.run(self._connected(params, settings)))
+            others = read_credentials(params.get("credentials") or (), environment)
+            secrets = [each.secret for each in (settings, *others.values()) if each.secret]
+            result.update(asyncio.run(self._connected(params, settings, others)))
         except AppConsistentError as error:
             result.update(failed=True, msg=str(error), failure=error.details())
         if not self._task.diff:
@@ -85,9 +100,8 @@ class AzureAction(ActionBase):
         masked: Json = remove_values(result, secrets)
         return masked
 
-    async def _connected(self, params: Json, settings: Settings) -> Json:
-        async with connect(settings) as arm:
-            await arm.sign_in()
+    async def _connected(self, params: Json, settings: Settings, others: t.Mapping[str, Settings]) -> Json:
+        async with connect_all(settings, others) as arm:
             return await self.act(params, arm, check=self._task.check_mode)
 
     def _environment(self) -> dict[str, str]:

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from ._arm import Arm
 from ._errors import AppConsistentError, AzureError, EndpointUnreachable, sentence
 from ._failures import explain
-from ._fleet import Target
 from ._json import Json
+from ._target import Target
 
 _WIDTH = 120
 
@@ -58,7 +58,7 @@ async def each(
 
     async def one(target: Target) -> Report:
         try:
-            report = await work(arm.until(began + allowed), target)
+            report = await work(arm.of(target.vm.subscription).until(began + allowed), target)
         except AppConsistentError as error:
             report = failed(target.host, error)
         except Exception as error:  # a mistake of ours about one machine must not cost the others theirs
@@ -141,6 +141,6 @@ def _line(noun: str, done: t.Sequence[Report], total: int, arm: Arm, began: floa
     parts = [f"{len(done)} of {total} done"]
     if counts:
         parts.append(", ".join(f"{count} {word}" for word, count in sorted(counts.items())))
-    if (closed := arm.budget.closed_for()) > 0:
+    if (closed := arm.closed_for()) > 0:
         parts.append(f"Azure's rate limit holds us for {closed:.0f} s")
     return f"{noun}: {'; '.join(parts)} ({arm.clock.monotonic() - began:.0f} s)"

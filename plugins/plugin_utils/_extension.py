@@ -10,12 +10,13 @@ from datetime import timedelta
 
 from ._arm import Arm, poll_pauses
 from ._errors import AppConsistentError, InvalidInput, NotFound
-from ._fleet import Target, take
+from ._fleet import take
 from ._json import Json
 from ._machine import COMPUTE_API, SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES, Extension, Machine, read_machine
 from ._readiness import findings, in_transition
 from ._resource_ids import VmId
 from ._restore_points import Consistency, describe
+from ._target import Target
 from ._verdict import Outcome, Verdict
 from ._wish import Wish
 

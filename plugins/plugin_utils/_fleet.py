@@ -18,9 +18,10 @@ from datetime import datetime, timedelta
 from ._arm import Arm, poll_pauses
 from ._errors import AppConsistentError, AzureError, DeadlineExceeded, EndpointUnreachable, OperationFailed
 from ._failures import Retry, explain
+from ._finding import Finding
 from ._machine import Machine, read_machine
 from ._readiness import findings, in_transition
-from ._resource_ids import VmId
+from ._readiness_surroundings import MAKING, NOT_CHECKED, Survey, read_collections, surrounding_findings
 from ._restore_points import (
     Collection,
     CollectionId,
@@ -36,33 +37,26 @@ from ._restore_points import (
 )
 from ._retention import Pruned, surplus
 from ._spans import words
+from ._target import Target
 from ._verdict import Outcome, Verdict, from_error, judge
 from ._wish import Adopt, Keep, Step, TooEarly, Wish, next_step, of_schedule
 
+_AGAIN = "Run this again."
 # Seconds before a machine is tried again after a failure that passes by itself, such as a change to it meanwhile.
 RETRY_PAUSE = 30.0
 
 
-@dataclass(frozen=True)
-class Target:
-    """A machine of the fleet: the inventory's name for it, its id, and where its points are kept.
-
-    Machines of one `application` are taken in the order of their `wave`, those of one wave at once.
-    """
-
-    host: str
-    vm: VmId
-    collection: CollectionId | None = None
-    application: str = ""
-    wave: int = 0
-
-
 @dataclass
 class Board:
-    """Where every machine stands, for whoever shows progress."""
+    """Where every machine stands, for whoever shows progress, and the way to end them all.
+
+    `stopped` says why nothing more is begun or waited for, empty while the run goes on.
+    """
 
     phases: dict[str, str] = field(default_factory=dict)
     outcomes: list[Outcome] = field(default_factory=list)
+    stopped: str = ""
+    working: set[asyncio.Task[t.Any]] = field(default_factory=set)
 
     def put(self, host: str, phase: str) -> None:
         self.phases[host] = phase
@@ -74,23 +68,43 @@ class Board:
     def counts(self) -> Counter[str]:
         return Counter(self.phases.values())
 
+    def stop(self, why: str) -> None:
+        """End the work on all machines at once. What Azure was asked for goes on there, and its outcome says so."""
+        self.stopped = self.stopped or why
+        for task in self.working:
+            task.cancel()
+
 
 async def take_all(
-    arm: Arm, targets: t.Sequence[Target], wish: Wish, *, check: bool, board: Board | None = None
+    arm: Arm,
+    targets: t.Sequence[Target],
+    wish: Wish,
+    *,
+    check: bool,
+    board: Board | None = None,
+    survey: Survey | None = None,
 ) -> list[Outcome]:
-    """Take care of all targets at once and return an outcome for each, in their order. Raises for none of them."""
+    """Take care of all targets at once and return an outcome for each, in their order. Raises for none of them.
+
+    The deadline of `arm` is the whole run's: a machine whose turn comes after it is not begun.
+    """
     board = board or Board()
+    survey = survey or Survey(arm, targets)
     for target in targets:
         board.put(target.host, "waiting")
     applications: dict[str, list[Target]] = {}
     for target in targets:
         applications.setdefault(target.application, []).append(target)
-    taken = await asyncio.gather(*(_take_waves(arm, group, wish, check, board) for group in applications.values()))
+    taken = await asyncio.gather(
+        *(_take_waves(arm, group, wish, check, board, survey) for group in applications.values())
+    )
     outcomes = {outcome.host: outcome for group in taken for outcome in group}
     return [outcomes[target.host] for target in targets]
 
 
-async def _take_waves(arm: Arm, targets: t.Sequence[Target], wish: Wish, check: bool, board: Board) -> list[Outcome]:
+async def _take_waves(
+    arm: Arm, targets: t.Sequence[Target], wish: Wish, check: bool, board: Board, survey: Survey
+) -> list[Outcome]:
     """Take care of one application, wave by wave; Azure has no point of several machines at one instant.
 
     After a wave in which a machine fell short the later ones are not begun: they could not fit the earlier ones.
@@ -101,39 +115,53 @@ async def _take_waves(arm: Arm, targets: t.Sequence[Target], wish: Wish, check: 
         short = next((outcome for outcome in outcomes if not outcome.good), None)
         if short is not None:
             for target in members:
-                outcomes.append(_not_begun(target, wish, short))
+                name = target.application or "without a name"
+                cause = f"Its wave of the application {name} was not begun, because {short.host} in an earlier one is "
+                advice = f"Put {short.host} right, then run this again."
+                outcomes.append(_not_begun(target, wish, cause + short.verdict.value.replace("_", " "), advice))
                 board.end(outcomes[-1])
             continue
-        outcomes += await asyncio.gather(*(take(arm, target, wish, check=check, board=board) for target in members))
+        outcomes += await asyncio.gather(
+            *(take(arm, target, wish, check=check, board=board, survey=survey) for target in members)
+        )
     return outcomes
 
 
-def _not_begun(target: Target, wish: Wish, short: Outcome) -> Outcome:
+def _not_begun(target: Target, wish: Wish, cause: str, advice: str) -> Outcome:
     return Outcome(
         target.host,
         target.vm.path,
-        Verdict.REFUSED,
+        Verdict.NOT_BEGUN,
         wish.consistency,
         wish.minimum,
-        cause=f"Its wave of the application {target.application or 'without a name'} was not begun, because "
-        f"{short.host} in an earlier one is {short.verdict.value}",
-        advice=f"Put {short.host} right, then run this again.",
+        cause=cause,
+        advice=advice,
     )
 
 
-async def take(arm: Arm, target: Target, wish: Wish, *, check: bool, board: Board | None = None) -> Outcome:
-    """Take care of one machine. Whatever goes wrong is in the outcome, nothing is raised."""
-    work = _Work(
-        arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()),
-        target,
-        wish,
-        check,
-        board or Board(),
-        target.collection or default_collection(target.vm, wish.collection_group),
-    )
+async def take(
+    arm: Arm,
+    target: Target,
+    wish: Wish,
+    *,
+    check: bool,
+    board: Board | None = None,
+    survey: Survey | None = None,
+) -> Outcome:
+    """Take care of one machine. Whatever goes wrong is in the outcome, nothing is raised.
+
+    Without a `survey` only what stands in the machine's own description is judged before Azure is asked.
+    """
+    board = board or Board()
     began = arm.clock.monotonic()
-    outcome = replace(await work.run(), seconds=arm.clock.monotonic() - began)
-    work.board.end(outcome)
+    if board.stopped or began >= arm.deadline:
+        cause = f"It was not begun: {board.stopped or 'the time for the whole run is up'}"
+        outcome = _not_begun(target, wish, cause, _AGAIN)
+    else:
+        where = target.collection or default_collection(target.vm, wish.collection_group)
+        work = _Work(arm.until(began + wish.timeout.total_seconds()), target, wish, check, board, where, survey)
+        outcome = replace(await work.run_or_stop(), seconds=arm.clock.monotonic() - began)
+    board.end(outcome)
     return outcome
 
 
@@ -147,15 +175,48 @@ class _Work:
     check: bool
     board: Board
     where: CollectionId
+    survey: Survey | None = None
     machine: Machine | None = None
     wrote: bool = False
+    # The point that is waited for, and Azure's operation that makes it, once it was asked for.
     name: str = ""
+    operation: str = ""
+    failed_before: bool = False
+
+    async def run_or_stop(self) -> Outcome:
+        """Do the work until it is done or the board is stopped."""
+        task = asyncio.current_task()
+        if task is None:
+            return await self.run()
+        self.board.working.add(task)
+        try:
+            return await self.run()
+        except asyncio.CancelledError:
+            if not self.board.stopped:
+                raise
+            return self._unfinished(self.board.stopped)
+        finally:
+            self.board.working.discard(task)
+
+    def _unfinished(self, why: str) -> Outcome:
+        """Return the outcome of work that ends before it is known what became of it."""
+        if not self.name:
+            cause = f"Azure has confirmed no request for a point: {why}"
+            return replace(self._outcome(Verdict.NOT_BEGUN), changed=self.wrote, cause=cause, advice=_AGAIN)
+        return replace(
+            self._outcome(Verdict.RUNNING),
+            changed=self.wrote,
+            cause=f"The restore point {self.name} is still in the making as far as this run knows: {why}",
+            advice="It goes on in Azure. Run this again to take it up.",
+        )
 
     async def run(self) -> Outcome:
         wish = self.wish
         for attempt in range(1, self.wish.attempts + 1):
             try:
                 outcome = await self._try(wish)
+            except DeadlineExceeded as error:
+                outcome = self._unfinished(error.message)
             except AppConsistentError as error:
                 outcome = from_error(self._outcome(Verdict.FAILED), error, self._os)
             except Exception as error:  # a mistake of ours about one machine must not cost the others their points
@@ -170,9 +231,7 @@ class _Work:
                 await self.arm.sleep(RETRY_PAUSE, f"try {self.target.host} again")
             except DeadlineExceeded:
                 break
-        if outcome.verdict is Verdict.RUNNING and outcome.point is None and self.name:
-            outcome = replace(outcome, cause=f"The restore point {self.name} is still in the making")
-        if outcome.good and self.wish.retention.limits:
+        if outcome.good and (self.wish.retention.limits or self.failed_before):
             outcome = replace(outcome, pruned=await self._prune(coming=int(outcome.verdict is Verdict.PLANNED)))
         would_remove = self.check and outcome.pruned is not None and bool(outcome.pruned.removed)
         return replace(outcome, changed=self.wrote or outcome.verdict is Verdict.PLANNED or would_remove)
@@ -201,6 +260,8 @@ class _Work:
 
     async def _try(self, wish: Wish) -> Outcome:
         self.board.put(self.target.host, "reading")
+        self.name = self.operation = ""
+        self.arm = self.arm.of(self.target.vm.subscription)
         self.machine = machine = await read_machine(self.arm, self.target.vm)
         # Compute counts calls per region, and only the machine tells its own.
         self.arm = self.arm.at(machine.location)
@@ -208,6 +269,7 @@ class _Work:
         if collection is not None:
             check_owner(collection, self.target.vm.path, f"the VM {self.target.vm.name}")
             check_not_deleting(collection)
+            self.failed_before = any(point.failed and of_schedule(point, wish.schedule) for point in collection.points)
         step = next_step(wish, collection, self._now())
         if isinstance(step, (Keep, Adopt)):
             return await self._settle(step)
@@ -215,25 +277,60 @@ class _Work:
             machine = await self._wait_for_extensions(machine)
         found = findings(machine, wish.consistency, wish.exclude_disks)
         if any(finding.blocks for finding in found):
-            return replace(
-                self._outcome(Verdict.REFUSED),
-                cause=". ".join(finding.message for finding in found if finding.blocks),
-                advice=" ".join(finding.remedy for finding in found if finding.blocks),
-                findings=found,
-            )
+            return self._refused(found)
         if isinstance(step, TooEarly):
             return self._too_early(step)
+        found += await self._around(machine, collection)
+        if any(finding.blocks for finding in found):
+            return self._refused(found)
         if self.check:
-            return self._outcome(Verdict.PLANNED)
+            return replace(self._outcome(Verdict.PLANNED), findings=found)
         return replace(await self._make(step.name, collection, machine.location), findings=found)
+
+    def _refused(self, found: tuple[Finding, ...]) -> Outcome:
+        blocking = [finding for finding in found if finding.blocks]
+        return replace(
+            self._outcome(Verdict.REFUSED),
+            cause=". ".join(finding.message for finding in blocking),
+            advice=" ".join(finding.remedy for finding in blocking),
+            findings=found,
+        )
+
+    async def _around(self, machine: Machine, collection: Collection | None) -> tuple[Finding, ...]:
+        """Judge what lies around the machine; a point that somebody else is making of it is waited for."""
+        if self.survey is None:
+            return ()
+        around = await self.survey.around(self.target.vm)
+        found: list[Finding] = []
+        for pause in poll_pauses():
+            found = surrounding_findings(
+                machine,
+                around,
+                await read_collections(self.arm, around, machine, self.where, collection),
+                self.where,
+                self.wish.consistency,
+                self._now(),
+                exclude_disks=self.wish.exclude_disks,
+                min_interval=self.wish.min_interval,
+            )
+            if self.check or not any(finding.code == MAKING and finding.blocks for finding in found):
+                break
+            self.board.put(self.target.host, "waiting for a point of somebody else")
+            try:
+                await self.arm.sleep(pause, f"wait for the point that somebody else makes of {self.target.host}")
+            except DeadlineExceeded:
+                break
+        # What could not be read is the same for all machines: the survey tells it once.
+        return tuple(finding for finding in found if finding.code != NOT_CHECKED)
 
     async def _make(self, name: str, collection: Collection | None, location: str) -> Outcome:
         """Ask Azure for the point and wait for it."""
-        self.name = name
         self.board.put(self.target.host, "creating")
         if collection is None:
             await make_collection(self.arm, self.where, location=location, source_id=self.target.vm.path)
             self.wrote = True
+        # From here on the point may be there, whatever comes back.
+        self.name = name
         try:
             answer = await begin_point(
                 self.arm,
@@ -242,7 +339,11 @@ class _Work:
                 consistency=self.wish.consistency,
                 exclude_disks=self.wish.exclude_disks,
             )
-            self.wrote = True
+            self.wrote, self.operation = True, answer.operation
+        except DeadlineExceeded:
+            # Held back by the rate limit until the time was up.
+            self.name = ""
+            raise
         except (AzureError, EndpointUnreachable) as error:
             return await self._adopt_after(error)
         if not self.wish.wait:
@@ -358,6 +459,7 @@ class _Work:
             requested=self.wish.consistency,
             minimum=self.wish.minimum,
             collection_id=self.where.path,
+            operation=self.operation,
         )
 
     @property

@@ -10,8 +10,8 @@ import typing as t
 from ._azure_action import find_vm_id
 from ._each_machine import Report, failed
 from ._errors import AppConsistentError, InvalidInput
-from ._fleet import Target
 from ._json import Json
+from ._target import Target
 
 # From a host's variables and name to the application and the wave that it belongs to.
 Place = t.Callable[[t.Mapping[str, t.Any], str], tuple[str, int]]

@@ -14,13 +14,13 @@ from ._arm import Arm, poll_pauses
 from ._each_machine import Report
 from ._errors import AppConsistentError, InvalidInput
 from ._extension import ensure_present, settled, state_of
-from ._fleet import Target
 from ._guard import Guard, describe_guard, ensure_guarded, lock_findings, read_state
 from ._guard_lift import read_lift
 from ._json import Json
 from ._locks import lock_path
 from ._machine import SNAPSHOT_TYPES, Machine, read_machine
 from ._repair import repair
+from ._target import Target
 from ._wish import Wish
 
 

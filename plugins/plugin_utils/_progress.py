@@ -30,7 +30,7 @@ def line(board: Board, arm: Arm, seconds: float) -> str:
         parts.append(", ".join(f"{count} {verdict}" for verdict, count in sorted(ended.items())))
     if board.phases:
         parts.append(", ".join(f"{count} {phase}" for phase, count in sorted(board.counts().items())))
-    if (closed := arm.budget.closed_for()) > 0:
+    if (closed := arm.closed_for()) > 0:
         parts.append(f"Azure's rate limit holds us for {closed:.0f} s")
     return f"restore points: {'; '.join(parts)} ({seconds:.0f} s)"
 

@@ -12,19 +12,20 @@ from datetime import timedelta
 from ._arm import Arm
 from ._each_machine import Report
 from ._extension import describe_extension
-from ._fleet import Target
 from ._json import Json
 from ._machine import Machine, read_machine
 from ._readiness import findings
 from ._readiness_surroundings import (
     POINTS_LIMIT,
     Surroundings,
+    Survey,
     newest,
     owner_of,
     read_collections,
     surrounding_findings,
 )
 from ._restore_points import Collection, CollectionId, Consistency, default_collection
+from ._target import Target
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class Question:
     min_interval: timedelta | None = None
 
 
-async def readiness(arm: Arm, target: Target, around: Surroundings, question: Question) -> Report:
+async def readiness(arm: Arm, target: Target, survey: Survey, question: Question) -> Report:
     """Tell whether a machine can get its point now, and everything that speaks against it."""
     machine = await read_machine(arm, target.vm)
-    collections = await read_collections(arm, around, machine)
+    around = await survey.around(target.vm)
     own = default_collection(target.vm, question.collection_group)
+    collections = await read_collections(arm, around, machine, own)
     found = [
         *findings(machine, question.wanted, question.exclude_disks),
         *surrounding_findings(

@@ -17,13 +17,12 @@ from datetime import datetime, timedelta
 from ._arm import Arm
 from ._errors import AppConsistentError
 from ._finding import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Finding
-from ._fleet import Target
 from ._guard import lock_findings
 from ._json import Json, child, text
 from ._locks import Lock, LocksByScope, locks_of_subscription
 from ._machine import SNAPSHOT_TYPES, Machine
 from ._policy import Assignment, assignments_at, keeps_extension_out, rule_of
-from ._resource_ids import group_path, same_id
+from ._resource_ids import VmId, group_path, same_id
 from ._restore_points import (
     RESTORE_POINT_API,
     Collection,
@@ -33,6 +32,7 @@ from ._restore_points import (
     collection_from_json,
 )
 from ._spans import words
+from ._target import Target
 from ._wish import LEAST_INTERVAL
 
 DISK_API = "2024-03-02"
@@ -41,6 +41,9 @@ POINTS_LIMIT = 500
 _POINTS_WARNING = 450
 # Asked for per machine and hour (azure-compute-docs, virtual-machines-create-restore-points.md); above that: 429.
 _PER_HOUR = 3
+# Codes of the findings that the fleet's engine treats in its own way.
+MAKING = "restore_point_in_the_making"
+NOT_CHECKED = "not_checked"
 T = t.TypeVar("T")
 
 
@@ -58,13 +61,29 @@ class Surroundings:
     unread: list[str] = field(default_factory=list)
 
 
-async def survey(arm: Arm, targets: t.Sequence[Target]) -> dict[str, Surroundings]:
-    """Read the surroundings of all targets, by subscription."""
-    groups: dict[str, set[str]] = {}
-    for target in targets:
-        groups.setdefault(target.vm.subscription, set()).add(target.vm.group.lower())
-    found = await asyncio.gather(*(_survey(arm, name, sorted(held)) for name, held in groups.items()))
-    return dict(zip(groups, found, strict=True))
+class Survey:
+    """The surroundings of a fleet's machines: each subscription is read once, when the first of its machines asks."""
+
+    def __init__(self, arm: Arm, targets: t.Sequence[Target]) -> None:
+        self._arm = arm
+        self._groups: dict[str, set[str]] = {}
+        for target in targets:
+            self._groups.setdefault(target.vm.subscription.lower(), set()).add(target.vm.group.lower())
+        self._readings: dict[str, asyncio.Task[Surroundings]] = {}
+
+    async def around(self, vm: VmId) -> Surroundings:
+        name = vm.subscription.lower()
+        if name not in self._readings:
+            reading = _survey(self._arm.of(name), name, sorted(self._groups[name]))
+            self._readings[name] = asyncio.create_task(reading)
+        # Whoever asks may be told to end; the others wait for the same reading.
+        return await asyncio.shield(self._readings[name])
+
+    @property
+    def unread(self) -> list[str]:
+        """What could not be read, a sentence each."""
+        done = [task.result() for task in self._readings.values() if task.done() and not task.cancelled()]
+        return list(dict.fromkeys(sentence for around in done for sentence in around.unread))
 
 
 async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surroundings:
@@ -129,21 +148,28 @@ async def _collections(arm: Arm, subscription: str) -> dict[str, list[str]]:
     return found
 
 
-async def read_collections(arm: Arm, around: Surroundings, machine: Machine) -> list[Collection]:
-    """Return all collections of a machine with their points, whoever they belong to."""
+async def read_collections(
+    arm: Arm, around: Surroundings, machine: Machine, own: CollectionId, known: Collection | None = None
+) -> list[Collection]:
+    """Return all collections of a machine with their points, whoever they belong to; `known` is our own, if read."""
     paths = (around.collections or {}).get(machine.id.key, [])
     bodies = await asyncio.gather(
         *(
-            arm.get(
-                path,
-                RESTORE_POINT_API,
-                doing=f"read the restore point collection {path.rpartition('/')[2]}",
-                query={"$expand": "restorePoints"},
+            _read(
+                around,
+                arm.get(
+                    path,
+                    RESTORE_POINT_API,
+                    doing=f"read the restore point collection {path.rpartition('/')[2]}",
+                    query={"$expand": "restorePoints"},
+                ),
             )
             for path in paths
+            if known is None or not same_id(path, own.path)
         )
     )
-    return [collection_from_json(body) for body in bodies]
+    found = [collection_from_json(body) for body in bodies if body is not None]
+    return found if known is None else [known, *found]
 
 
 def surrounding_findings(
@@ -193,7 +219,7 @@ def _making(collections: t.Sequence[Collection], own: CollectionId) -> t.Iterato
             if point.in_progress:
                 ours = same_id(collection.id, own.path)
                 yield Finding(
-                    "restore_point_in_the_making",
+                    MAKING,
                     not ours,
                     f"The restore point {point.name} in {collection.name} is in the making, and Azure makes one of a "
                     "VM at a time",
@@ -296,7 +322,7 @@ def _policies(machine: Machine, around: Surroundings) -> t.Iterator[Finding]:
 def _unread(around: Surroundings) -> t.Iterator[Finding]:
     for sentence in dict.fromkeys(around.unread):
         yield Finding(
-            "not_checked",
+            NOT_CHECKED,
             False,
             f"A part was not checked: {sentence}",
             "Grant the identity the right to read it, for a whole answer.",

@@ -15,7 +15,6 @@ from datetime import timedelta
 from ._arm import Arm, poll_pauses
 from ._errors import AppConsistentError, Conflict, Forbidden
 from ._extension import delete_extension, describe_extension, provision, settled
-from ._fleet import Target
 from ._guard import Guard, ensure_guarded, ensure_lifted, read_state
 from ._guard_lift import read_lift
 from ._json import Json
@@ -23,6 +22,7 @@ from ._machine import Extension, Machine, read_machine
 from ._readiness import findings
 from ._restore_points import Consistency, describe, read_collection
 from ._spans import words
+from ._target import Target
 from ._verdict import Outcome
 from ._wish import TooEarly, Wish, next_step
 

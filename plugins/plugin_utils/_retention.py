@@ -80,8 +80,8 @@ def surplus(
 ) -> list[Surplus]:
     """Return which of a schedule's own points may go, oldest first.
 
-    A failed point is kept for `interval`: until then it tells the next run that it would come too early. `coming` is
-    the number of points that a run in check mode would have made.
+    A failed point holds nothing and goes whatever is kept, but only after `interval`: until then it tells the next
+    run that it would come too early. `coming` is the number of points that a run in check mode would have made.
     """
     dated = sorted((point for point in own if point.created is not None), key=lambda p: str(p.created), reverse=True)
     finished = [point for point in dated if point.finished]
@@ -92,12 +92,11 @@ def surplus(
         reason = _reason(rank, point, retention, now)
         if reason and point.name not in protected:
             found.append(Surplus(point, reason))
-    if retention.limits:
-        found += [
-            Surplus(point, "it failed")
-            for point in dated
-            if point.failed and point.created is not None and now - point.created >= interval
-        ]
+    found += [
+        Surplus(point, "it failed")
+        for point in dated
+        if point.failed and point.created is not None and now - point.created >= interval
+    ]
     return sorted(found, key=lambda each: str(each.point.created))
 
 

@@ -19,7 +19,10 @@ from ._wish import Wish
 
 
 class Verdict(enum.Enum):
-    """How it ended for one machine. Only REACHED, FRESH and PLANNED are good."""
+    """How it ended for one machine. Only REACHED, FRESH and PLANNED are good.
+
+    REFUSED and NOT_BEGUN asked nothing of Azure: something is in the way, or there was no time or no reason to begin.
+    """
 
     REACHED = "reached"
     FRESH = "fresh"
@@ -28,6 +31,7 @@ class Verdict(enum.Enum):
     REFUSED = "refused"
     FAILED = "failed"
     RUNNING = "running"
+    NOT_BEGUN = "not_begun"
 
 
 GOOD = (Verdict.REACHED, Verdict.FRESH, Verdict.PLANNED)
@@ -44,6 +48,8 @@ class Outcome:
     minimum: Consistency
     point: RestorePoint | None = None
     collection_id: str = ""
+    # The id of Azure's operation that makes the point, where this run began it.
+    operation: str = ""
     changed: bool = False
     seconds: float = 0.0
     cause: str = ""
@@ -74,6 +80,7 @@ class Outcome:
             "degraded": self.verdict is Verdict.DEGRADED,
             "restore_point": describe(self.point) if self.point else {},
             "restore_point_collection_id": self.collection_id,
+            "operation": self.operation,
             "seconds": round(self.seconds, 1),
             "cause": sentence(self.cause),
             "advice": self.advice,

@@ -26,6 +26,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
 from azure.core.credentials import AccessToken
 from azure.core.rest import HttpRequest
@@ -179,7 +180,7 @@ class _Stage:
             asyncio.sleep,
         )
         ids = [vm.id for vm in self.world.vms.values()]
-        targets = [_fleet.Target(vm_id.rsplit("/", 1)[-1], parse_vm_id(vm_id, "vm")) for vm_id in ids]
+        targets = [Target(vm_id.rsplit("/", 1)[-1], parse_vm_id(vm_id, "vm")) for vm_id in ids]
         credential = t.cast(t.Any, _Credential(self))
         async with AsyncExitStack() as stack:
             arm = await stack.enter_async_context(

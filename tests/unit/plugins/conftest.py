@@ -14,9 +14,10 @@ import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm, connect
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import Target, take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 

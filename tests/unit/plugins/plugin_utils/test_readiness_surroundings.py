@@ -15,7 +15,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import Lock, LocksByScope, lock_path
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import keeps_extension_out
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_fleet import Question, readiness
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import survey
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import Survey
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency
 
 from tests.unit.plugins.conftest import Stage
@@ -30,11 +30,11 @@ def asked(azure: Stage, question: Question | None = None) -> dict[str, Json]:
     targets = azure.targets()
 
     async def story(arm: Arm) -> list[Report]:
-        around = await survey(arm, targets)
+        survey = Survey(arm, targets)
         return await each(
             arm,
             targets,
-            lambda arm, target: readiness(arm, target, around[target.vm.subscription], question or Question()),
+            lambda arm, target: readiness(arm, target, survey, question or Question()),
             noun="readiness",
             interval=0,
             tell=print,

@@ -1,0 +1,92 @@
+# Copyright (c) 2026, The appconsistent.azure authors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+"""What lies around a machine is known before Azure is asked for a point of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import Survey
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import (
+    CollectionId,
+    Consistency,
+    begin_point,
+    make_collection,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+
+from tests.unit.plugins.conftest import Stage
+
+READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
+LISTS = ("/locks", "/disks", "/restorePointCollections", "/policyAssignments")
+
+
+def lists(azure: Stage) -> list[str]:
+    return [seen.path.rpartition("/")[2] for seen in azure.simulator.requests if seen.path.endswith(LISTS)]
+
+
+def test_what_blocks_is_refused_before_anything_is_asked_for(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "disks": {"data": [{"shared": True}]}}, {"name": "db2", **READY})
+    outcomes = azure.take()
+    assert outcomes["db1"].verdict is Verdict.REFUSED
+    assert "is shared between machines" in outcomes["db1"].cause
+    assert "exclude_disks" in outcomes["db1"].advice
+    assert [finding.code for finding in outcomes["db1"].findings] == ["shared_disk"]
+    assert outcomes["db2"].verdict is Verdict.REACHED
+
+
+def test_check_mode_says_it_too(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "disks": {"data": [{"shared": True}]}})
+    assert azure.take(check=True)["db1"].verdict is Verdict.REFUSED
+
+
+def test_what_only_warns_is_told_beside_the_point(azure: Stage) -> None:
+    backup = {"collection": "AzureBackup_db1_1", "resource_group": "rg-b", "name": "p", "age": "8h"}
+    azure.vms({"name": "db1", **READY, "points": [backup]})
+    outcome = azure.take()["db1"]
+    assert outcome.verdict is Verdict.REACHED
+    assert [finding.code for finding in outcome.findings] == ["another_owner"]
+
+
+def test_a_fleets_surroundings_are_read_once_and_only_when_a_point_is_needed(azure: Stage) -> None:
+    azure.vms({"name": "db{n}", "count": 20, **READY})
+    azure.take()
+    assert sorted(lists(azure)) == ["disks", "locks", "policyAssignments", "restorePointCollections"]
+    azure.take()
+    assert len(lists(azure)) == 4
+
+
+def test_what_may_not_be_read_stops_nobody_and_is_told_once(azure: Stage) -> None:
+    azure.vms({"name": "db{n}", "count": 3, **READY})
+    azure.simulator.add_fault("error", method="GET", action="*/locks/read", status=403, code="AuthorizationFailed")
+
+    async def story(arm: Arm) -> tuple[list[Outcome], list[str]]:
+        survey = Survey(arm, azure.targets())
+        return await take_all(arm, azure.targets(), Wish(), check=False, survey=survey), survey.unread
+
+    outcomes, unread = azure.run(story)
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.REACHED}
+    (sentence,) = unread
+    assert "AuthorizationFailed" in sentence
+    assert not any(outcome.findings for outcome in outcomes)
+
+
+def test_a_point_that_somebody_else_is_making_is_waited_for(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "create_seconds": 60})
+    (target,) = azure.targets()
+
+    async def story(arm: Arm) -> list[Outcome]:
+        theirs = CollectionId(target.vm.subscription, target.vm.group, "theirs")
+        await make_collection(arm, theirs, location="westeurope", source_id=target.vm.path)
+        await begin_point(arm, theirs, "p", consistency=Consistency.ApplicationConsistent)
+        await asyncio.sleep(0)
+        return await take_all(arm, [target], Wish(), check=False)
+
+    (outcome,) = azure.run(story)
+    assert outcome.verdict is Verdict.REACHED
+    asked = [seen.path.rpartition("/")[2] for seen in azure.simulator.writes if "/restorePoints/" in seen.path]
+    assert asked == ["p", outcome.point.name if outcome.point else ""]
