@@ -6,107 +6,79 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import shutil
 import sys
+import typing as t
 from pathlib import Path
 
-from . import fleet, linux_guests, throttled, windows_guests
-from .measure import ROOT, machine, median, run
+from . import alternatives, fleet, linux_guests, start_up, windows_guests
+from .measure import ROOT, machine
 
-START_UP = (
-    "from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _fleet, _progress, _credentials; "
-    "from azure.identity import aio"
-)
+TITLES = {
+    "fleet": "The fleet task without throttling",
+    "alternatives": "Beside what a user would pick instead",
+    "throttled": "Under the documented rate limits",
+    "start_up": "Start-up",
+    "linux": "The scripts on Linux guests over SSH",
+    "windows": "Windows guests checked over WinRM",
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=TITLES, nargs="+", help="measure these, and keep the others as they stand")
     parser.add_argument("--runs", type=int, default=5, help="counted runs of each command (default 5)")
+    parser.add_argument("--az", default=shutil.which("az"), help="the Azure CLI's command (default: the one on PATH)")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
     options = parser.parse_args()
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Written by `make bench` on {machine()}. Medians of {options.runs} runs after one",
-        "that is not counted (three for 10,000 VMs). CPU is user and system time of all processes of a command;",
-        "the simulator runs in a process that is not counted. Ratios are the thing to look at.",
-        "",
-    ]
-    lines += _overhead(options.runs)
-    lines += _alternatives(options.runs)
-    lines += _throttled()
-    lines += _start_up(options.runs)
-    lines += linux_guests.section(options.runs, print)
-    lines += windows_guests.section(options.runs, print)
-    options.output.write_text("\n".join(lines) + "\n")
-    print(f"Written: {options.output}")
+    say = functools.partial(print, flush=True)
+    sections: dict[str, t.Callable[[], list[str]]] = {
+        "fleet": lambda: fleet.section(options.runs, say),
+        "alternatives": lambda: alternatives.section(options.runs, say, options.az),
+        "throttled": lambda: throttled_section(say),
+        "start_up": lambda: start_up.section(options.runs, say),
+        "linux": lambda: linux_guests.section(options.runs, say),
+        "windows": lambda: windows_guests.section(options.runs, say),
+    }
+    kept = read(options.output) if options.only else {}
+    for name in options.only or TITLES:
+        say(f"{TITLES[name]} ...")
+        lines = sections[name]()
+        runs = "" if name == "throttled" else f" Medians of {options.runs} runs."
+        kept[TITLES[name]] = "\n".join([*lines, "", f"Measured on {machine()}.{runs}"])
+        write(options.output, kept)
+    say(f"Written: {options.output}")
     return 0
 
 
-def _overhead(runs: int) -> list[str]:
-    rows = [
-        "## The fleet task, without throttling",
-        "",
-        "| VMs | CPU s, bare start | CPU s, restore_points | ms CPU per VM | wall s | peak MB | above the start |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for size, bare, full in fleet.measure(runs, print):
-        each = 1000 * (full.cpu - bare.cpu) / size
-        rows.append(
-            f"| {size:,} | {bare.cpu:.2f} | {full.cpu:.2f} | {each:.2f} | {full.wall:.1f} "
-            f"| {full.peak_mb:.0f} | {full.peak_mb - bare.peak_mb:.0f} MB |"
-        )
-    return [*rows, ""]
+def throttled_section(say: t.Callable[[str], None]) -> list[str]:
+    # Imported late: a command's peak memory is never told as less than that of the process that started it.
+    from . import throttled
+
+    return throttled.section(say)
 
 
-def _alternatives(runs: int) -> list[str]:
-    results, left_out = fleet.measure_alternatives(runs, print)
-    ours = next(iter(results.values()))
-    rows = [
-        f"## {fleet.SMALL} VMs, beside what a user would pick instead",
-        "",
-        "| way | CPU s | ratio | wall s | peak MB |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    rows += [
-        f"| {name} | {result.cpu:.2f} | {result.cpu / ours.cpu:.1f} | {result.wall:.1f} | {result.peak_mb:.0f} |"
-        for name, result in results.items()
-    ]
-    return [*rows, "", *left_out, ""]
+def read(path: Path) -> dict[str, str]:
+    """Return the sections of an earlier run by title."""
+    parts = path.read_text().split("\n## ")[1:] if path.exists() else []
+    return {title: text.strip() for title, _newline, text in (part.partition("\n") for part in parts)}
 
 
-def _throttled() -> list[str]:
-    found = throttled.measure()
-    print(f"throttled: {found.seconds:.0f} s of {found.bound:.0f} s, {found.refused} refused")
-    return [
-        f"## {throttled.VMS:,} VMs under the documented rate limits",
+def write(path: Path, sections: t.Mapping[str, str]) -> None:
+    lines = [
+        "# Benchmarks",
         "",
-        "In virtual time, so it is the same on every machine.",
-        "",
-        f"- the least that is possible: {found.bound:.0f} s = {found.arithmetic}",
-        f"- taken: {found.seconds:.0f} s, {found.seconds / found.bound:.3f} times that; {found.good} of "
-        f"{throttled.VMS} VMs well",
-        f"- refused with 429: {found.refused} of {found.requests} requests",
+        "Written by `make bench`; `make bench BENCH='--only fleet'` measures one section anew. CPU is user and system",
+        "time of all processes of a command, memory that of its largest process. The simulator and the guests run in",
+        "processes that are not counted. Each command runs once more before those that are counted. Ratios are the",
+        "thing to look at: what else a machine does disturbs the seconds.",
         "",
     ]
-
-
-def _start_up(runs: int) -> list[str]:
-    def command(code: str) -> list[str]:
-        return [sys.executable, "-c", f"import sys; sys.path.insert(0, '.tree'); {code}"]
-
-    bare, full = [], []
-    for _number in range(runs + 1):
-        bare.append(run(command("pass"), {}))
-        full.append(run(command(START_UP), {}))
-    start, loaded = median("python", bare[1:]), median("loaded", full[1:])
-    print(f"start-up: {loaded.wall - start.wall:.2f} s")
-    return [
-        "## Start-up",
-        "",
-        f"Importing the controller side with its libraries: {loaded.wall - start.wall:.2f} s wall, "
-        f"{loaded.cpu - start.cpu:.2f} s CPU and {loaded.peak_mb - start.peak_mb:.0f} MB above a bare Python.",
-        "",
-    ]
+    for title in TITLES.values():
+        if title in sections:
+            lines += [f"## {title}", "", sections[title], ""]
+    path.write_text("\n".join(lines))
 
 
 if __name__ == "__main__":

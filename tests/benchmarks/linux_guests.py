@@ -139,16 +139,14 @@ def measure(runs: int, say: t.Callable[[str], None]) -> dict[str, Result]:
 
 def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
     """The part of docs/benchmarks.md."""
-    title = [f"## The scripts on {GUESTS} Linux guests over SSH", ""]
     missing = requirements()
     if missing:
-        return [*title, "Not measured: " + " ".join(missing), ""]
+        return ["Not measured: " + " ".join(missing)]
     results = measure(runs, say)
     start = results[START]
     rows = [
-        *title,
-        f"With {FORKS} forks, kept connections and pipelining for both. CPU per host is above the bare start of",
-        f"ansible-playbook ({start.cpu:.2f} CPU s). The ratio is to snapshot_scripts in the same situation.",
+        f"{GUESTS} guests, {FORKS} forks, kept connections and pipelining for both. CPU per host is above the bare",
+        f"start of ansible-playbook ({start.cpu:.2f} CPU s). The ratio is to snapshot_scripts in the same situation.",
         "",
         "| way | ms CPU per host | ratio | wall s | ratio |",
         "| --- | --- | --- | --- | --- |",
@@ -159,7 +157,7 @@ def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
             f"| {name} | {each:.0f} | {each / other:.2f} | {results[name].wall:.1f} "
             f"| {results[name].wall / results[beside].wall:.2f} |"
         )
-    return [*rows, ""]
+    return rows
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import statistics
 import subprocess
@@ -67,4 +68,6 @@ def machine() -> str:
         "unknown processor",
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, Python {'.'.join(map(str, sys.version_info[:3]))}"
+    python = ".".join(map(str, sys.version_info[:3]))
+    ansible = importlib.metadata.version("ansible-core")
+    return f"{os.cpu_count()} cores of {cpu}, {memory:.0f} GiB, Python {python}, ansible-core {ansible}"

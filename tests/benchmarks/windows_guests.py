@@ -83,9 +83,8 @@ def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
     start, ours = results[START], results[OURS]
     each = {name: 1000 * (result.cpu - start.cpu) / GUESTS for name, result in results.items() if name != START}
     rows = [
-        f"## {GUESTS} Windows guests checked over WinRM",
-        "",
-        f"With {FORKS} forks. CPU per host is above the bare start of ansible-playbook ({start.cpu:.2f} CPU s). The",
+        f"{GUESTS} guests, {FORKS} forks. CPU per host is above the bare start of ansible-playbook "
+        f"({start.cpu:.2f} CPU s). The",
         "guests answer at once; on a real one each command takes about a second more, for PowerShell to start.",
         "",
         "| way | ms CPU per host | ratio | wall s | ratio | peak MB |",
@@ -96,7 +95,7 @@ def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
         f"| {results[name].wall / ours.wall:.2f} | {results[name].peak_mb:.0f} |"
         for name in each
     ]
-    return [*rows, ""]
+    return rows
 
 
 if __name__ == "__main__":
