@@ -58,6 +58,7 @@ class Controller:
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.simulator = simulator
         self.folder = folder
+        self.results = folder / "results.jsonl"
         self.variables: dict[str, Json] = {}
         self.environment = {
             "AZURE_CLOUD_ENVIRONMENT": simulator.arm_url,
@@ -85,23 +86,26 @@ class Controller:
 
     def play(self, *tasks: Json, hosts: str = "all", arguments: t.Sequence[str] = (), **play: t.Any) -> Run:
         """Run tasks as a play on the whole fleet."""
+        return self.run(self.write_play(tasks, hosts=hosts, **play), *arguments)
+
+    def write_play(self, tasks: t.Sequence[Json], hosts: str = "all", **play: t.Any) -> str:
         path = self.folder / "play.yml"
         path.write_text(yaml.safe_dump([{"hosts": hosts, "gather_facts": False, "tasks": list(tasks), **play}]))
-        return self.run(str(path), *arguments)
+        return str(path)
 
-    def run(self, playbook: str, *arguments: str) -> Run:
+    def prepare(self, playbook: str, *arguments: str) -> tuple[list[str], Json]:
+        """Return the command that runs a playbook on the fleet, and the folder and environment for it."""
         hosts = {
             vm_id.rsplit("/", 1)[-1]: {"azure_vm_id": vm_id, **self.variables.get(vm_id.rsplit("/", 1)[-1], {})}
             for vm_id in self.simulator.vm_ids
         }
         inventory = self.folder / "inventory.yml"
         inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
-        results = self.folder / "results.jsonl"
-        results.unlink(missing_ok=True)
-        done = subprocess.run(
-            [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook, *arguments],
-            cwd=self.folder,
-            env={
+        self.results.unlink(missing_ok=True)
+        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        return [program, "-i", str(inventory), playbook, *arguments], {
+            "cwd": self.folder,
+            "env": {
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.folder),
                 "LC_ALL": "C.UTF-8",
@@ -109,15 +113,15 @@ class Controller:
                 "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
                 "ANSIBLE_CALLBACKS_ENABLED": "task_results",
                 "ANSIBLE_LOCALHOST_WARNING": "False",
-                "TASK_RESULTS": str(results),
+                "TASK_RESULTS": str(self.results),
                 **self.environment,
             },
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        lines = results.read_text().splitlines() if results.exists() else []
+        }
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        command, settings = self.prepare(playbook, *arguments)
+        done = subprocess.run(command, **settings, capture_output=True, text=True, timeout=120, check=False)
+        lines = self.results.read_text().splitlines() if self.results.exists() else []
         output = done.stdout + done.stderr
         assert "Traceback" not in output, output
         return Run(done.returncode, output, tuple(TaskResult(**json.loads(line)) for line in lines))
