@@ -87,8 +87,11 @@ log "run $AC_ID, started by process $PPID"
 start_watchdog || give_up "the watchdog did not start"
 
 # A machine that is restored from the point wakes up with this file and without /run: boot.sh cleans up there.
-if ! { mkdir -p "$AC_KEPT" && printf '%s\n' "$AC_ID" >"$AC_KEPT/held" && timeout 10 sync "$AC_KEPT/held"; }; then
-    give_up "cannot write $AC_KEPT/held; see whether the disk is full or read-only"
+{ mkdir -p "$AC_KEPT" && printf '%s\n' "$AC_ID" >"$AC_KEPT/held" && exec sync "$AC_KEPT/held"; } 8>&- 9>&- &
+now
+if ! await $! "$((NOW + 1000 < DEADLINE ? NOW + 1000 : DEADLINE))"; then
+    kill -KILL $!
+    give_up "cannot write $AC_KEPT/held; see whether the disk is full, read-only or frozen"
 fi
 
 HOOKS=

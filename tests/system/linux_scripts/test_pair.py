@@ -13,6 +13,7 @@ from tests.linux_guest import LinuxGuest
 from tests.system.conftest import MakeGuest
 
 from .scripted import (
+    CONFIG,
     DISK_LOG,
     HELD,
     POST,
@@ -351,9 +352,15 @@ def test_boot_keeps_its_mark_until_all_is_cleaned_up(guest: LinuxGuest, extensio
     assert guest.path(HELD).exists()
 
 
-def test_a_hook_that_waits_for_a_frozen_file_system_does_not_keep_the_others(guests: MakeGuest) -> None:
+@pytest.fixture(scope="module")
+def freezing(guests: MakeGuest) -> LinuxGuest:
+    """A guest in which folders that the scripts write to freeze with the data disk."""
+    return guests(name="frozen", frozen_folders=("/var/log", str(HELD.parent)))
+
+
+def test_a_hook_that_waits_for_a_frozen_file_system_does_not_keep_the_others(freezing: LinuxGuest) -> None:
     """It cannot even be killed. The watchdog leaves it behind and releases the rest, and comes back to it later."""
-    guest = guests(name="frozen", frozen_folders=("/var/log",))
+    guest = freezing
     hook(guest, "10-first")
     hook(guest, "20-second", thaw="echo thawed >>/var/log/second")
     deploy(guest)
@@ -373,6 +380,23 @@ def test_a_hook_that_waits_for_a_frozen_file_system_does_not_keep_the_others(gue
     assert final["code"] == "1"
     assert until(lambda: guest.path("/var/log/second").exists())
     assert until(lambda: state(guest) == "broken")
+
+
+def test_pre_ends_in_its_time_where_somebody_has_frozen_the_disk_before(freezing: LinuxGuest) -> None:
+    hook(freezing, "10-first")
+    deploy(freezing)
+    limit(freezing, freeze=2)
+    # That other snapshot is taken without scripts.
+    freezing.path(CONFIG).unlink()
+    freezing.path(STORY).unlink(missing_ok=True)
+    done: list[str] = []
+    with Starter(freezing) as extension:
+        for answer in freezing.ask(run="snapshot", task_id="other", fault="slow_snapshot", fault_seconds=8):
+            if answer.get("moment") == "frozen_at":
+                done.append(f"{extension.run(PRE)} {state(freezing)}")
+                assert "read-only or frozen" in state(freezing, "reason")
+    assert done == ["1 failed"]
+    assert "freeze 10-first" not in story(freezing)
 
 
 def test_a_watchdog_that_is_asked_to_end_releases_first(guest: LinuxGuest, extension: Starter) -> None:
