@@ -53,9 +53,10 @@ def name_of(value: t.Any) -> str:
 
 
 def documented_variables() -> set[str]:
-    """What the role restore_points says that it takes, and appconsistent_hosts of the playbooks."""
+    """What the role restore_points says that it takes, what the playbook guard gives a default, and the hosts."""
     specs = yaml.safe_load((ROOT / "roles" / "restore_points" / "meta" / "argument_specs.yml").read_text())
-    return {*specs["argument_specs"]["main"]["options"], "appconsistent_hosts"}
+    guard = re.findall(r"{{ (guard_\w+) \| default", (ROOT / "playbooks" / "guard.yml").read_text())
+    return {*specs["argument_specs"]["main"]["options"], *guard, "appconsistent_hosts"}
 
 
 def test_every_file_is_known_and_holds_the_variable_of_its_name() -> None:

@@ -140,7 +140,7 @@ def test_check_mode_on_an_empty_awx_sends_nothing_and_says_what_it_left_out(stan
     assert done.returncode == 0, done.stdout + done.stderr
     assert counts(done)["changed"] > 0
     assert stand_in.awx.writes == []
-    assert "2 schedules build on it and are left out of this check." in " ".join(done.stdout.split())
+    assert "3 schedules build on it and are left out of this check." in " ".join(done.stdout.split())
 
 
 def test_a_wrong_password_gets_a_clear_sentence(stand_in: StandIn, tmp_path: Path) -> None:
