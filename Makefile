@@ -10,6 +10,8 @@ ANSIBLE ?= >=2.16
 # The tests of one file share their servers. One after the other, with another choice: make test PYTEST='-k lock'
 PYTEST ?= --numprocesses=auto --dist=loadfile
 
+# Longer chaos: make test CHAOS_RUNS=20000 PYTEST='-n auto tests/unit/chaos' tells so many stories in each of its files.
+
 .PHONY: demo test lint bench simulator clean
 
 demo: $(VENV)/.demo

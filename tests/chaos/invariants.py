@@ -88,12 +88,13 @@ def tried_again_within_reason(journal: Journal) -> t.Iterator[str]:
     for vm, begun in creates.items():
         os = journal.world.vms[vm].os
         for earlier, later in pairwise(begun):
+            if earlier.path.lower() not in later.before:
+                continue  # Somebody took it away: there is nothing to be tried again.
             operation = operations[earlier.path.lower(), earlier.at]
             if earlier.who == later.who and not _passes(operation, os):
                 yield f"{later.who} tried {vm} again after {operation.status} {operation.error}"
             skew = sum(abs(run.skew) for run in journal.story.runs)
-            gone = earlier.path.lower() not in later.before
-            if earlier.who != later.who and not gone and later.at - earlier.at < wish.interval.total_seconds() - skew:
+            if earlier.who != later.who and later.at - earlier.at < wish.interval.total_seconds() - skew:
                 yield f"{later.who} tried {vm} {later.at - earlier.at:.0f} s after {earlier.who}"
         for first, fourth in zip(begun, begun[3:], strict=False):
             if fourth.at - first.at < HOUR:
@@ -118,13 +119,13 @@ def retention_keeps_its_word(journal: Journal) -> t.Iterator[str]:
             yield f"{seen.who} deleted {gone.name} without being asked"
         if _of_key(journal, gone) and _good(journal, gone):
             yield f"{seen.who} deleted {gone.name}, the good point of the key"
-        own = {point.key: point for point in seen.before.values() if _own(journal, point)}
+        own = [point for point in seen.before.values() if _own(journal, point)]
         # What somebody else took away meanwhile, the run could not know.
-        own = {key: point for key, point in journal.vanished.items() if point.vm_key == gone.vm_key} | own
-        left = [point for key, point in own.items() if key != gone.key and _good(journal, point)]
+        own += [point for point in journal.vanished.values() if point.vm_key == gone.vm_key]
+        left = [point for point in own if point.key != gone.key and _good(journal, point)]
         if _good(journal, gone) and len(left) < retention.keep_good:
             yield f"{seen.who} deleted {gone.name} and left {len(left)} good ones of {retention.keep_good}"
-        if not any(_of_key(journal, point) and _good(journal, point) for point in own.values()):
+        if not any(_of_key(journal, point) and _good(journal, point) for point in own):
             yield f"{seen.who} deleted {gone.name} although the new point was not there"
 
 
@@ -157,8 +158,9 @@ def _untrue(journal: Journal, ended: Ended, outcome: Outcome) -> t.Iterator[str]
     # Who cannot reach Azure any more cannot know.
     if outcome.verdict is Verdict.FAILED and outcome.failure.get("kind") != "EndpointUnreachable":
         for point in ended.points[outcome.vm_id].values():
-            if point.key in made and _good(journal, point):
-                yield f"{subject}, and {point.name} is good: {outcome.cause}"
+            going = point.state == "Creating" or _good(journal, point)
+            if point.key in made and going and point.key not in journal.vanished:
+                yield f"{subject}, and its {point.name} is {point.state}: {outcome.cause}"
     if made and outcome.good and not outcome.changed:
         yield f"{subject} and unchanged, although it made a point"
 
