@@ -14,8 +14,9 @@ description:
     going on), and so does what lies around it (locks, policies that keep the extension out, points that are being
     made, the last points and the limits of three per hour and 500, other owners of points, shared disks).
   - What lies around is read once per subscription or resource group, so a machine costs one or two requests.
-  - What the identity may not read becomes the finding C(not_checked). Policies in initiatives are not examined; their
-    names are in the facts.
+  - What the identity may not read becomes the finding C(not_checked).
+  - Policies count alone and as members of initiatives, with the parameters, excluded scopes and exemptions of their
+    assignment.
 options:
   consistency:
     description: The consistency that points are to be asked for.
@@ -102,7 +103,7 @@ hosts:
     facts:
       description:
         - What was read, with power state, agent, size, operating system, C(snapshot_extension), C(other_extensions),
-          C(points), C(points_limit), C(collections) with their owners, and C(initiatives_not_examined).
+          C(points), C(points_limit) and C(collections) with their owners.
       type: dict
     cause:
       description: What blocks, or else what is worth a warning.

@@ -1,15 +1,12 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Azure Policy: the guard's own definition, its assignment and exemptions, and policies that keep the extension out."""
+"""Azure Policy: the guard's own definition, its assignment and exemptions."""
 
 from __future__ import annotations
 
-import re
-import typing as t
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from datetime import UTC, datetime, timedelta
 
 from ._arm import Arm
 from ._errors import AzureError, Conflict, NotFound
@@ -46,7 +43,10 @@ WHY = "Application-consistent restore points need the VMSnapshot extension. Remo
 
 @dataclass(frozen=True)
 class Assignment:
-    """A policy assignment. `ours` tells that it assigns the guard's rule."""
+    """An assignment of a policy or an initiative. It does not hold at `not_scopes`, which are in lower case.
+
+    `overridden` tells that it sets effects of its own, `selective` that it is for some resources only.
+    """
 
     id: str
     name: str
@@ -55,6 +55,9 @@ class Assignment:
     enforced: bool
     parameters: Json
     title: str
+    not_scopes: tuple[str, ...] = ()
+    overridden: bool = False
+    selective: bool = False
 
 
 def definition_path(subscription: str, name: str) -> str:
@@ -71,22 +74,11 @@ def exemption_path(scope: str, name: str) -> str:
 
 async def read_assignment(arm: Arm, scope: str, name: str) -> Assignment | None:
     body = await _maybe(arm, assignment_path(scope, name), POLICY_API, f"read the policy assignment {name}")
-    return _assignment(body) if body else None
-
-
-async def assignments_at(arm: Arm, scope: str) -> list[Assignment]:
-    """Return the assignments that hold at a scope, those from above included."""
-    items = await arm.pages(
-        f"{scope}/providers/Microsoft.Authorization/policyAssignments",
-        POLICY_API,
-        doing=f"read the policy assignments of {scope}",
-        query={"$filter": "atScope()"},
-    )
-    return [_assignment(item) for item in items]
+    return assignment_of(body) if body else None
 
 
 async def rule_of(arm: Arm, definition_id: str) -> Json:
-    """Return the properties of a policy definition, empty when there is none."""
+    """Return the properties of a definition, of a policy or an initiative, empty when there is none."""
     return child(
         await _maybe(arm, definition_id, POLICY_API, "read the policy definition " + definition_id), "properties"
     )
@@ -168,11 +160,16 @@ async def read_exemption(arm: Arm, scope: str, name: str) -> Exemption | None:
     if not body:
         return None
     properties = child(body, "properties")
+    return Exemption(name, expiry_of(properties), text(properties, "description"))
+
+
+def expiry_of(properties: Json) -> datetime | None:
+    """Return when an exemption ends, None when it does not or nobody can tell."""
     try:
         until = datetime.fromisoformat(text(properties, "expiresOn"))
     except ValueError:
-        until = None
-    return Exemption(name, until, text(properties, "description"))
+        return None
+    return until if until.tzinfo is not None else until.replace(tzinfo=UTC)
 
 
 async def exempt(arm: Arm, scope: str, name: str, assignment_id: str, until: datetime, reason: str) -> None:
@@ -198,75 +195,6 @@ async def end_exemption(arm: Arm, scope: str, name: str) -> None:
         return
 
 
-def keeps_extension_out(rule: Json, parameters: Json, os: str) -> bool | None:
-    """Tell whether a policy forbids that Azure installs the snapshot extension; None when that cannot be told.
-
-    `rule` are the properties of the definition, `parameters` those of the assignment.
-    """
-    given = {
-        **{
-            name: spec.get("defaultValue") for name, spec in child(rule, "parameters").items() if isinstance(spec, dict)
-        },
-        **{name: value.get("value") for name, value in parameters.items() if isinstance(value, dict)},
-    }
-    then = child(child(rule, "policyRule"), "then")
-    if str(_value(then.get("effect"), given)).lower() != "deny":
-        return False
-    fields = {
-        "type": EXTENSION_TYPE.lower(),
-        "name": SNAPSHOT_TYPES.get(os, "").lower(),
-        f"{EXTENSION_TYPE}/publisher".lower(): SNAPSHOT_PUBLISHER.lower(),
-        f"{EXTENSION_TYPE}/type".lower(): SNAPSHOT_TYPES.get(os, "").lower(),
-    }
-    return _holds(child(child(rule, "policyRule"), "if"), fields, given)
-
-
-_PARAMETER = re.compile(r"\[\s*parameters\(\s*'([^']+)'\s*\)\s*\]", re.IGNORECASE)
-_TESTS: dict[str, t.Callable[[str, t.Any], bool]] = {
-    "equals": lambda held, wanted: held == _lower(wanted),
-    "notequals": lambda held, wanted: held != _lower(wanted),
-    "in": lambda held, wanted: held in [_lower(item) for item in wanted],
-    "notin": lambda held, wanted: held not in [_lower(item) for item in wanted],
-    "like": lambda held, wanted: fnmatchcase(held, _lower(wanted)),
-    "notlike": lambda held, wanted: not fnmatchcase(held, _lower(wanted)),
-    "contains": lambda held, wanted: _lower(wanted) in held,
-    "notcontains": lambda held, wanted: _lower(wanted) not in held,
-}
-
-
-def _holds(condition: t.Any, fields: t.Mapping[str, str], given: Json) -> bool | None:
-    """Evaluate a condition with three values: what asks about anything else than `fields` is None, unknown."""
-    if not isinstance(condition, dict):
-        return None
-    words = {str(word).lower(): value for word, value in condition.items()}
-    for gate, deciding in (("allof", False), ("anyof", True)):
-        if isinstance(words.get(gate), list):
-            parts = [_holds(part, fields, given) for part in words[gate]]
-            if deciding in parts:
-                return deciding
-            return None if None in parts else not deciding
-    if "not" in words:
-        inner = _holds(words["not"], fields, given)
-        return None if inner is None else not inner
-    held = fields.get(str(words.get("field")).lower())
-    if held is None:
-        return None
-    for word, value in words.items():
-        wanted = _value(value, given)
-        if word in _TESTS and (isinstance(wanted, list) if word in ("in", "notin") else isinstance(wanted, str)):
-            return _TESTS[word](held, wanted)
-    return None
-
-
-def _lower(value: t.Any) -> str:
-    return str(value).lower()
-
-
-def _value(value: t.Any, given: Json) -> t.Any:
-    named = _PARAMETER.fullmatch(value) if isinstance(value, str) else None
-    return given.get(named[1]) if named else value
-
-
 def _is_ours(properties: Json) -> bool:
     return child(properties, "metadata").get("source") == "appconsistent.azure"
 
@@ -284,9 +212,10 @@ def _definition_body() -> Json:
     }
 
 
-def _assignment(item: Json) -> Assignment:
+def assignment_of(item: Json) -> Assignment:
     properties = child(item, "properties")
     identifier = text(item, "id")
+    not_scopes = properties.get("notScopes")
     return Assignment(
         id=identifier,
         name=text(item, "name"),
@@ -295,6 +224,9 @@ def _assignment(item: Json) -> Assignment:
         enforced=text(properties, "enforcementMode").lower() != "donotenforce",
         parameters=child(properties, "parameters"),
         title=text(properties, "displayName"),
+        not_scopes=tuple(str(scope).lower() for scope in not_scopes) if isinstance(not_scopes, list) else (),
+        overridden=bool(properties.get("overrides")),
+        selective=bool(properties.get("resourceSelectors")),
     )
 
 

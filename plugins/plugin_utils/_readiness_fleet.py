@@ -17,7 +17,6 @@ from ._machine import Machine, read_machine
 from ._readiness import findings
 from ._readiness_surroundings import (
     POINTS_LIMIT,
-    Surroundings,
     Survey,
     newest,
     owner_of,
@@ -70,12 +69,12 @@ async def readiness(arm: Arm, target: Target, survey: Survey, question: Question
             "vm_id": target.vm.path,
             "ready": not blockers,
             "findings": [finding.describe() for finding in found],
-            "facts": _facts(machine, around, collections, own),
+            "facts": _facts(machine, collections, own),
         },
     )
 
 
-def _facts(machine: Machine, around: Surroundings, collections: t.Sequence[Collection], own: CollectionId) -> Json:
+def _facts(machine: Machine, collections: t.Sequence[Collection], own: CollectionId) -> Json:
     described = describe_extension(machine)
     return {
         **described["vm"],
@@ -97,5 +96,4 @@ def _facts(machine: Machine, around: Surroundings, collections: t.Sequence[Colle
             }
             for collection in collections
         ],
-        "initiatives_not_examined": sorted(around.initiatives),
     }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ._arm import Arm
@@ -21,7 +21,14 @@ from ._guard import lock_findings
 from ._json import Json, child, text
 from ._locks import Lock, LocksByScope, locks_of_subscription
 from ._machine import SNAPSHOT_TYPES, Machine
-from ._policy import Assignment, assignments_at, keeps_extension_out, rule_of
+from ._policies_in_force import (
+    AssignedPolicy,
+    assigned_policies,
+    assignments_at,
+    exemptions_of,
+    keeps_extension_out,
+)
+from ._policy import Assignment, rule_of
 from ._resource_ids import VmId, group_path, same_id
 from ._restore_points import (
     RESTORE_POINT_API,
@@ -55,9 +62,8 @@ class Surroundings:
     shared_disks: set[str] | None = None
     # By the key of the machine: the ids of its collections.
     collections: dict[str, list[str]] | None = None
-    # By resource group: the assignments in force there that may keep the extension out, with their definitions.
-    policies: dict[str, list[tuple[Assignment, Json]]] = field(default_factory=dict)
-    initiatives: set[str] = field(default_factory=set)
+    # By resource group: the policies in force there that keep the extension out, or may.
+    policies: dict[str, list[AssignedPolicy]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
 
@@ -90,44 +96,72 @@ async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surro
     around = Surroundings()
     locks: list[Lock] | None
     locks, around.shared_disks, around.collections = await asyncio.gather(
-        _read(around, locks_of_subscription(arm, subscription)),
-        _read(around, _shared_disks(arm, subscription)),
-        _read(around, _collections(arm, subscription)),
+        _read(around.unread, locks_of_subscription(arm, subscription)),
+        _read(around.unread, _shared_disks(arm, subscription)),
+        _read(around.unread, _collections(arm, subscription)),
     )
     around.locks = LocksByScope(locks or ())
     definitions: dict[str, Json] = {}
     for group, assignments in zip(
         groups,
         await asyncio.gather(
-            *(_read(around, assignments_at(arm, group_path(subscription, group))) for group in groups)
+            *(_read(around.unread, assignments_at(arm, group_path(subscription, group))) for group in groups)
         ),
         strict=True,
     ):
-        around.policies[group] = await _deciding(arm, around, assignments or [], definitions)
+        found = await _in_force(arm, around, assignments or [], definitions)
+        around.policies[group] = await _not_exempt(arm, around, group_path(subscription, group), found)
     return around
 
 
-async def _deciding(
+async def _in_force(
     arm: Arm, around: Surroundings, assignments: t.Sequence[Assignment], definitions: dict[str, Json]
-) -> list[tuple[Assignment, Json]]:
-    """Return the assignments with their definitions, each definition read once. Initiatives are only named."""
-    found = []
-    for assignment in assignments:
-        if "/policysetdefinitions/" in assignment.definition_id.lower():
-            around.initiatives.add(assignment.title or assignment.name)
-            continue
-        key = assignment.definition_id.lower()
-        if key not in definitions:
-            definitions[key] = await _read(around, rule_of(arm, assignment.definition_id)) or {}
-        found.append((assignment, definitions[key]))
-    return found
+) -> list[AssignedPolicy]:
+    """Return the policies of the assignments that may keep the extension out, each definition read once."""
+    enforced = [assignment for assignment in assignments if assignment.enforced]
+    await _define(arm, around, definitions, [assignment.definition_id for assignment in enforced])
+    policies = [
+        policy
+        for assignment in enforced
+        for policy in assigned_policies(assignment, definitions[assignment.definition_id.lower()])
+    ]
+    await _define(arm, around, definitions, [policy.definition_id for policy in policies])
+    defined = [replace(policy, definition=definitions[policy.definition_id.lower()]) for policy in policies]
+    return [policy for policy in defined if any(keeps_extension_out(policy, os) is not False for os in SNAPSHOT_TYPES)]
 
 
-async def _read(around: Surroundings, reading: t.Awaitable[T]) -> T | None:
+async def _define(arm: Arm, around: Surroundings, definitions: dict[str, Json], wanted: t.Sequence[str]) -> None:
+    """Read the definitions that are not there yet. Of many that cannot be read one is named, with their number."""
+    missing = {path.lower(): path for path in wanted if path.lower() not in definitions}
+    unread: list[str] = []
+    bodies = await asyncio.gather(*(_read(unread, rule_of(arm, path)) for path in missing.values()))
+    definitions.update((key, body or {}) for key, body in zip(missing, bodies, strict=True))
+    if unread:
+        more = f" ({len(unread) - 1} other could not be read either)" if len(unread) > 1 else ""
+        around.unread.append(unread[0] + more)
+
+
+async def _not_exempt(
+    arm: Arm, around: Surroundings, scope: str, policies: t.Sequence[AssignedPolicy]
+) -> list[AssignedPolicy]:
+    """Add to the policies where Azure exempts from them, which is only asked when there are any."""
+    if not policies:
+        return []
+    exemptions = await _read(around.unread, exemptions_of(arm, scope)) or []
+    return [
+        replace(
+            policy,
+            outside=policy.outside + tuple(exemption.scope for exemption in exemptions if exemption.ends(policy)),
+        )
+        for policy in policies
+    ]
+
+
+async def _read(unread: list[str], reading: t.Awaitable[T]) -> T | None:
     try:
         return await reading
     except AppConsistentError as error:
-        around.unread.append(str(error))
+        unread.append(str(error))
         return None
 
 
@@ -303,17 +337,16 @@ def newest(collection: Collection) -> RestorePoint | None:
 def _policies(machine: Machine, around: Surroundings) -> t.Iterator[Finding]:
     if machine.snapshot_extension is not None:
         return
-    for assignment, rule in around.policies.get(machine.id.group.lower(), []):
-        keeps_out = keeps_extension_out(rule, assignment.parameters, machine.os) if assignment.enforced else False
+    for policy in around.policies.get(machine.id.group.lower(), []):
+        keeps_out = keeps_extension_out(policy, machine.os) if policy.holds_at(machine.id.path) else False
         if keeps_out is False:
             continue
-        name = assignment.title or text(rule, "displayName") or assignment.name
         verb = "forbids" if keeps_out else "may forbid"
         types = " and ".join(sorted(SNAPSHOT_TYPES.values()))
         yield Finding(
             "policy_forbids_extension",
             keeps_out is True,
-            f"The policy {name!r} {verb} that Azure installs the snapshot extension",
+            f"The policy {policy.title} {verb} that Azure installs the snapshot extension",
             f"Allow the types {types} in that policy, or exempt the VM from it.",
             EXTENSION_PAGE,
         )

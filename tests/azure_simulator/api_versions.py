@@ -63,6 +63,7 @@ TYPES: Mapping[str, frozenset[str]] = {
     "microsoft.authorization/locks": LOCKS,
     "microsoft.authorization/policyassignments": POLICIES,
     "microsoft.authorization/policydefinitions": POLICIES,
+    "microsoft.authorization/policysetdefinitions": POLICIES,
     "microsoft.authorization/policyexemptions": POLICIES | {"2020-07-01-preview", "2022-07-01-preview"},
     "microsoft.compute/disks": DISKS,
     "microsoft.compute/locations/diskoperations": DISKS,
@@ -92,7 +93,8 @@ _DISPLAY = {
         """
     Microsoft.Authorization Microsoft.Compute Microsoft.Insights Microsoft.ResourceGraph Microsoft.Resources
     resourceGroups restorePointCollections restorePoints diskRestorePoints virtualMachines instanceView
-    beginGetAccess endGetAccess policyAssignments policyDefinitions policyExemptions eventTypes artifactTypes
+    beginGetAccess endGetAccess policyAssignments policyDefinitions policySetDefinitions policyExemptions
+    eventTypes artifactTypes
     """
     )
 }

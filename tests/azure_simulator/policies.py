@@ -1,9 +1,10 @@
-"""Azure Policy as far as a guard needs it: definitions, assignments, exemptions; the effects deny and denyAction."""
+"""Azure Policy as far as a guard needs it: definitions, initiatives, assignments, exemptions; deny and denyAction."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 KINDS = {
     "microsoft.authorization/policydefinitions": "Microsoft.Authorization/policyDefinitions",
+    "microsoft.authorization/policysetdefinitions": "Microsoft.Authorization/policySetDefinitions",
     "microsoft.authorization/policyassignments": "Microsoft.Authorization/policyAssignments",
     "microsoft.authorization/policyexemptions": "Microsoft.Authorization/policyExemptions",
 }
@@ -39,6 +41,30 @@ BODIES: Mapping[str, Mapping[str, bodies.Shape]] = {
             "metadata": dict,
             "parameters": dict,
             "policyRule": dict,
+            "version": str,
+            "versions": [str],
+        },
+    },
+    "microsoft.authorization/policysetdefinitions": {
+        **bodies.RESOURCE,
+        "properties": {
+            "displayName": str,
+            "description": str,
+            "policyType": ("Custom", "BuiltIn", "Static", "NotSpecified"),
+            "metadata": dict,
+            "parameters": dict,
+            "policyDefinitions": [
+                {
+                    "policyDefinitionId": str,
+                    "definitionVersion": str,
+                    "parameters": dict,
+                    "policyDefinitionReferenceId": str,
+                    "groupNames": [str],
+                }
+            ],
+            "policyDefinitionGroups": [
+                {"name": str, "displayName": str, "category": str, "description": str, "additionalMetadataId": str}
+            ],
             "version": str,
             "versions": [str],
         },
@@ -76,6 +102,15 @@ BODIES: Mapping[str, Mapping[str, bodies.Shape]] = {
 }
 
 
+@dataclass(frozen=True)
+class Member:
+    """A definition in force with the values of its parameters; `reference` is its name in an initiative."""
+
+    definition: Mapping[str, Any]
+    given: Mapping[str, Any]
+    reference: str
+
+
 def _key(target: Target) -> str:
     return f"{target.scope}/providers/{target.types}/{target.name.lower()}"
 
@@ -90,10 +125,17 @@ def get(world: World, call: Call) -> Response:
 
 
 def list_at_scope(world: World, call: Call) -> Response:
-    """Those of this scope and the ones above it."""
-    scopes = set(ancestors(call.target.scope))
+    """Those of this scope and the ones above it, and without a filter also what is assigned or exempted below."""
+    here, asked = call.target.scope, call.query.get("$filter", "")
+    if asked.lower() not in ("", "atscope()", "atexactscope()"):
+        raise invalid_parameter(f"The filter '{asked}' is not supported by the simulator.", "$filter")
+    scopes = {here} if asked.lower() == "atexactscope()" else set(ancestors(here))
+    below = not asked and not call.target.types.endswith("definitions")
     found = {
-        key: None for key in world.policies if parse(key).types == call.target.types and parse(key).scope in scopes
+        key: None
+        for key in world.policies
+        if parse(key).types == call.target.types
+        and (parse(key).scope in scopes or (below and parse(key).scope.startswith(f"{here}/")))
     }
     keys, link = pages.cut(world, call, found)
     return pages.answer([world.policies[key] for key in keys], link)
@@ -106,10 +148,14 @@ def put(world: World, call: Call) -> Response:
     properties = dict(body.get("properties") or {})
     if kind.endswith("policydefinitions"):
         _check_definition(properties)
+    elif kind.endswith("policysetdefinitions"):
+        _check_initiative(world, call.target.name, properties)
     elif kind.endswith("policyassignments"):
         definition = bodies.required(properties.get("policyDefinitionId"), "properties.policyDefinitionId")
         if parse(definition).key not in world.policies:
             raise ArmError(404, "PolicyDefinitionNotFound", f"The policy definition '{definition}' could not be found.")
+        of = f"The policy assignment '{call.target.name}'"
+        _check_values(of, properties.get("parameters") or {}, world.policies[parse(definition).key])
         properties |= {"scope": call.target.scope, "enforcementMode": properties.get("enforcementMode", "Default")}
     else:
         assignment = bodies.required(properties.get("policyAssignmentId"), "properties.policyAssignmentId")
@@ -154,12 +200,84 @@ def _check_definition(properties: dict[str, Any]) -> None:
             )
 
 
+def _check_initiative(world: World, name: str, properties: dict[str, Any]) -> None:
+    """Members must exist, be told apart, get what they need, and use what the initiative takes."""
+    of, own = f"The policy set definition '{name}'", properties.get("parameters") or {}
+    members = bodies.required(properties.get("policyDefinitions") or None, "properties.policyDefinitions")
+    properties.setdefault("policyType", "Custom")
+    used, references = set(), set()
+    for position, member in enumerate(members):
+        path = bodies.required(member.get("policyDefinitionId"), f"properties.policyDefinitions[{position}]")
+        held = world.policies.get(parse(path).key)
+        if held is None or not parse(path).types.endswith("policydefinitions"):
+            raise ArmError(404, "PolicyDefinitionNotFound", f"The policy definition '{path}' could not be found.")
+        values = member.get("parameters") or {}
+        _check_values(of, values, held)
+        # The service makes up a number where a client gives none.
+        reference = member.setdefault("policyDefinitionReferenceId", str(10**18 + position))
+        if reference.lower() in references:
+            raise ArmError(
+                400,
+                "InvalidCreatePolicySetDefinitionRequest",
+                f"{of} holds the policy definition reference id '{reference}' more than once.",
+            )
+        references.add(reference.lower())
+        for value in values.values():
+            used |= _named(value.get("value"))
+    if used - set(own):
+        names = ", ".join(sorted(used - set(own)))
+        raise ArmError(400, "UndefinedPolicyParameter", f"{of} uses the parameter(s) '{names}' which are not defined.")
+    if set(own) - used:
+        names = ", ".join(sorted(set(own) - used))
+        raise ArmError(400, "UnusedPolicyParameters", f"{of} has defined parameters '{names}' which are not used.")
+
+
+def _check_values(of: str, values: Mapping[str, Any], definition: Mapping[str, Any]) -> None:
+    specs, name = definition["properties"].get("parameters") or {}, definition["name"]
+    for parameter, holder in values.items():
+        if not isinstance(holder, dict) or set(holder) != {"value"}:
+            raise invalid_parameter("A parameter is given as an object with a 'value'.", f"parameters.{parameter}")
+    unknown = ", ".join(sorted(set(values) - set(specs)))
+    if unknown:
+        raise ArmError(
+            400,
+            "UndefinedPolicyParameter",
+            f"{of} is attempting to assign the parameter(s) '{unknown}' which are not defined in the policy "
+            f"definition '{name}'.",
+        )
+    missing = ", ".join(sorted({key for key, spec in specs.items() if "defaultValue" not in spec} - set(values)))
+    if missing:
+        raise ArmError(
+            400,
+            "MissingPolicyParameter",
+            f"{of} is missing the parameter(s) '{missing}' as defined in the policy definition '{name}'.",
+        )
+
+
+def _named(value: Any) -> set[str]:
+    """The parameters that a value names. No other expression is evaluated here, so none is taken."""
+    if isinstance(value, list):
+        return {name for item in value for name in _named(item)}
+    found = PARAMETER.match(value) if isinstance(value, str) else None
+    if found is None and isinstance(value, str) and value.startswith("[") and not value.startswith("[["):
+        raise invalid_parameter(f"The expression '{value}' is not supported by the simulator.", "parameters")
+    return {found[1]} if found is not None else set()
+
+
 def delete(world: World, call: Call) -> Response:
     key = _key(call.target)
     if key not in world.policies:
         return Response(204)
-    if any((held["properties"].get("policyDefinitionId") or "").lower() == key for held in world.policies.values()):
-        raise ArmError(400, "PolicyDefinitionInUse", f"The policy definition '{call.target.name}' is still assigned.")
+    for held in world.policies.values():
+        properties = held["properties"]
+        if any(
+            (user.get("policyDefinitionId") or "").lower() == key
+            for user in (properties, *(properties.get("policyDefinitions") or ()))
+        ):
+            word = "policy set definition" if call.target.types.endswith("setdefinitions") else "policy definition"
+            code = f"{word.title().replace(' ', '')}InUse"
+            use = "part of an initiative" if "policyDefinitions" in properties else "assigned"
+            raise ArmError(400, code, f"The {word} '{call.target.name}' is still {use}.")
     removed = world.policies.pop(key)
     del world.policies_since[key]
     return answer(200, removed)
@@ -198,36 +316,62 @@ def refuse(world: World, method: str, key: str, fields: Mapping[str, Any], name:
             if target.scope != scope or not target.types.endswith("policyassignments"):
                 continue
             since = world.policies_since[place]
-            if since + world.settings.durations.policy <= now and _denies(world, held, method, key, fields):
-                _raise(world, held, method, name)
+            if since + world.settings.durations.policy > now:
+                continue
+            for member in _members(world, held):
+                if _denies(world, held, member, method, key, fields):
+                    _raise(world, held, member, method, name)
 
 
-def _denies(world: World, assignment: Mapping[str, Any], method: str, key: str, fields: Mapping[str, Any]) -> bool:
+def _members(world: World, assignment: Mapping[str, Any]) -> Iterator[Member]:
+    """What an assignment puts into force, with the values of its parameters."""
     properties = assignment["properties"]
-    if properties["enforcementMode"].lower() == "donotenforce" or _is_exempt(world, assignment, key):
+    assigned = world.policies.get(properties["policyDefinitionId"].lower())
+    if assigned is None:
+        return
+    given = _given(assigned, properties.get("parameters"))
+    if "policyDefinitions" not in assigned["properties"]:
+        yield Member(assigned, given, "")
+        return
+    for member in assigned["properties"]["policyDefinitions"]:
+        definition = world.policies[member["policyDefinitionId"].lower()]
+        filled = {
+            name: {"value": _value(holder["value"], given)} for name, holder in (member.get("parameters") or {}).items()
+        }
+        yield Member(definition, _given(definition, filled), member["policyDefinitionReferenceId"])
+
+
+def _given(definition: Mapping[str, Any], parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    given = {name: value.get("value") for name, value in (parameters or {}).items()}
+    for name, spec in (definition["properties"].get("parameters") or {}).items():
+        given.setdefault(name, spec.get("defaultValue"))
+    return given
+
+
+def _denies(
+    world: World, assignment: Mapping[str, Any], member: Member, method: str, key: str, fields: Mapping[str, Any]
+) -> bool:
+    properties = assignment["properties"]
+    if properties["enforcementMode"].lower() == "donotenforce" or _is_exempt(world, assignment, member, key):
         return False
     if any(key == scope.lower() or key.startswith(f"{scope.lower()}/") for scope in properties.get("notScopes") or []):
         return False
-    definition = world.policies.get(properties["policyDefinitionId"].lower())
-    if definition is None:
-        return False
-    given = {name: value.get("value") for name, value in (properties.get("parameters") or {}).items()}
-    for name, spec in (definition["properties"].get("parameters") or {}).items():
-        given.setdefault(name, spec.get("defaultValue"))
-    rule = definition["properties"]["policyRule"]
-    effect = str(_value(rule["then"]["effect"], given)).lower()
+    rule = member.definition["properties"]["policyRule"]
+    effect = str(_value(rule["then"]["effect"], member.given)).lower()
     wanted = "denyaction" if method == "DELETE" else "deny"
-    return effect == wanted and _holds(rule["if"], fields, given)
+    return effect == wanted and _holds(rule["if"], fields, member.given)
 
 
-def _is_exempt(world: World, assignment: Mapping[str, Any], key: str) -> bool:
+def _is_exempt(world: World, assignment: Mapping[str, Any], member: Member, key: str) -> bool:
     for place, held in world.policies.items():
         target = parse(place)
         if not target.types.endswith("policyexemptions") or target.scope not in ancestors(key):
             continue
-        expires = held["properties"].get("expiresOn")
+        properties = held["properties"]
+        expires, named = properties.get("expiresOn"), properties.get("policyDefinitionReferenceIds")
         valid = expires is None or _time(expires) > world.clock.wall()
-        if valid and held["properties"]["policyAssignmentId"].lower() == assignment["id"].lower():
+        covered = not named or member.reference.lower() in [name.lower() for name in named]
+        if valid and covered and properties["policyAssignmentId"].lower() == assignment["id"].lower():
             return True
     return False
 
@@ -241,6 +385,8 @@ def _time(text: str) -> datetime:
 
 
 def _value(value: Any, given: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_value(item, given) for item in value]
     found = PARAMETER.match(value) if isinstance(value, str) else None
     return given.get(found[1]) if found is not None else value
 
@@ -279,16 +425,16 @@ _TESTS: Mapping[str, Callable[[str, Any], bool]] = {
 }
 
 
-def _raise(world: World, assignment: Mapping[str, Any], method: str, name: str) -> None:
-    definition = world.policies[assignment["properties"]["policyDefinitionId"].lower()]
-    identifiers = (
-        f'[{{"policyAssignment":{{"name":"{assignment["name"]}","id":"{assignment["id"]}"}},'
-        f'"policyDefinition":{{"name":"{definition["name"]}","id":"{definition["id"]}"}}}}]'
-    )
+def _raise(world: World, assignment: Mapping[str, Any], member: Member, method: str, name: str) -> None:
+    assigned = world.policies[assignment["properties"]["policyDefinitionId"].lower()]
+    parts = {"policyAssignment": assignment, "policyDefinition": member.definition}
+    if member.reference:
+        parts["policySetDefinition"] = assigned
+    identifiers = ",".join(f'"{word}":{{"name":"{held["name"]}","id":"{held["id"]}"}}' for word, held in parts.items())
     what = "Deletion of resource" if method == "DELETE" else "Resource"
     raise ArmError(
         403,
         "RequestDisallowedByPolicy",
-        f"{what} '{name}' was disallowed by policy. Policy identifiers: '{identifiers}'.",
+        f"{what} '{name}' was disallowed by policy. Policy identifiers: '[{{{identifiers}}}]'.",
         name,
     )

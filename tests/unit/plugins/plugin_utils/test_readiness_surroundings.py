@@ -13,7 +13,11 @@ import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine import Report, each
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import Lock, LocksByScope, lock_path
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import keeps_extension_out
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._policies_in_force import (
+    assigned_policies,
+    keeps_extension_out,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import Assignment, assignment_of
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_fleet import Question, readiness
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import Survey
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency
@@ -217,6 +221,109 @@ def test_a_policy_that_keeps_the_extension_out_blocks_where_it_is_missing(azure:
     assert hosts["there"]["ready"]
 
 
+POLICY = "2023-04-01"
+EXEMPTION = "2022-07-01-preview"
+ALLOW_LIST: Json = {
+    "displayName": "Approved extensions only",
+    "policyRule": {
+        "if": {
+            "allOf": [
+                {"field": "type", "equals": EXTENSION},
+                {"field": f"{EXTENSION}/type", "notIn": "[parameters('approved')]"},
+            ]
+        },
+        "then": {"effect": "[parameters('effect')]"},
+    },
+    "parameters": {"approved": {"type": "Array"}, "effect": {"type": "String", "defaultValue": "Audit"}},
+}
+
+
+def initiative(azure: Stage, effect: str = "Deny", **assignment: t.Any) -> str:
+    """Assign the allow-list as a member of an initiative to the group; return the assignment's id."""
+    subscription = f"/subscriptions/{azure.simulator.subscription_id}/providers/Microsoft.Authorization"
+    definition = f"{subscription}/policyDefinitions/approved"
+    put(azure, definition, ALLOW_LIST, POLICY)
+    member = {
+        "policyDefinitionId": definition,
+        "policyDefinitionReferenceId": "extensions",
+        "parameters": {
+            "approved": {"value": "[parameters('list')]"},
+            "effect": {"value": "[parameters('mode')]"},
+        },
+    }
+    put(azure, f"{definition}-names", ALLOW_LIST, POLICY)
+    harmless = {
+        "policyDefinitionId": f"{definition}-names",
+        "policyDefinitionReferenceId": "names",
+        "parameters": {"approved": {"value": []}, "effect": {"value": "Disabled"}},
+    }
+    properties = {
+        "displayName": "Hardening",
+        "policyDefinitions": [member, harmless],
+        "parameters": {"list": {"type": "Array"}, "mode": {"type": "String", "defaultValue": "Audit"}},
+    }
+    put(azure, f"{subscription}/policySetDefinitions/hardening", properties, POLICY)
+    path = f"{group(azure)}/providers/Microsoft.Authorization/policyAssignments/hardening"
+    given = {"list": {"value": ["CustomScript"]}, "mode": {"value": effect}}
+    body = {"policyDefinitionId": f"{subscription}/policySetDefinitions/hardening", "parameters": given, **assignment}
+    put(azure, path, body, POLICY)
+    return path
+
+
+def test_a_member_of_an_initiative_is_judged_with_the_parameters_of_the_assignment(azure: Stage) -> None:
+    azure.vms({"name": "there", **READY}, {"name": "missing", **ABSENT})
+    initiative(azure)
+    hosts = asked(azure)
+    assert codes(hosts["missing"], "blocks") == ["policy_forbids_extension"]
+    assert "'Approved extensions only' of the initiative 'Hardening' forbids" in hosts["missing"]["cause"]
+    assert hosts["there"]["ready"]
+    # The fleet task asks Azure for nothing then.
+    before = len(azure.simulator.writes)
+    assert [finding.code for finding in azure.take("missing")["missing"].findings] == ["policy_forbids_extension"]
+    assert len(azure.simulator.writes) == before
+
+
+@pytest.mark.parametrize(
+    ("effect", "assignment"),
+    [
+        ("Audit", {}),
+        ("Deny", {"enforcementMode": "DoNotEnforce"}),
+        ("Deny", {"parameters": {"list": {"value": ["VMSnapshotLinux"]}, "mode": {"value": "Deny"}}}),
+    ],
+)
+def test_an_initiative_that_lets_the_extension_in_is_no_finding(azure: Stage, effect: str, assignment: Json) -> None:
+    azure.vms({"name": "missing", **ABSENT})
+    initiative(azure, effect, **assignment)
+    assert asked(azure)["missing"]["findings"] == []
+
+
+def test_a_policy_does_not_hold_where_its_assignment_leaves_out_or_an_exemption_frees(azure: Stage) -> None:
+    azure.vms(*({"name": name, **ABSENT} for name in ("out", "exempt", "elsewhere", "ended", "vm1", "vm10")))
+    vm = {path.rpartition("/")[2]: path for path in azure.simulator.vm_ids}
+    assignment = initiative(
+        azure, notScopes=[vm["out"].upper().replace("/SUBSCRIPTIONS/", "/subscriptions/"), vm["vm1"]]
+    )
+    exempt = {"policyAssignmentId": assignment, "exemptionCategory": "Waiver"}
+    for name, more in (
+        ("exempt", {"policyDefinitionReferenceIds": ["Extensions"]}),
+        ("elsewhere", {"policyDefinitionReferenceIds": ["another"]}),
+        ("ended", {"expiresOn": "2020-01-01T00:00:00Z"}),
+    ):
+        put(azure, f"{vm[name]}/providers/Microsoft.Authorization/policyExemptions/e", {**exempt, **more}, EXEMPTION)
+    ready = {name for name, host in asked(azure).items() if host["ready"]}
+    assert ready == {"out", "exempt", "vm1"}
+
+
+def test_many_definitions_that_may_not_be_read_are_one_finding(azure: Stage) -> None:
+    azure.vms({"name": "missing", **ABSENT})
+    initiative(azure)
+    azure.simulator.add_fault("denied", action="Microsoft.Authorization/policyDefinitions/read")
+    (finding,) = asked(azure)["missing"]["findings"]
+    assert finding["code"] == "not_checked"
+    assert "Microsoft.Authorization/policyDefinitions/read" in finding["message"]
+    assert finding["message"].endswith("(1 other could not be read either)")
+
+
 def test_what_may_not_be_read_is_said_and_does_not_stop_the_rest(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY}, {"name": "off", "power": "deallocated"})
     azure.simulator.add_fault("denied", action="Microsoft.Authorization/*")
@@ -269,13 +376,45 @@ IS_EXTENSION = {"field": "type", "equals": EXTENSION}
             {"effect": {"value": "Audit"}},
             False,
         ),
+        (policy(IS_EXTENSION, "[parameters('Effect')]", {"effect": {"defaultValue": "Deny"}}), {}, True),
+        (policy(IS_EXTENSION, "[if(equals(1, 1), 'deny', 'audit')]"), {}, None),
+        (policy({"field": "type", "equals": "x"}, "[if(equals(1, 1), 'deny', 'audit')]"), {}, False),
+        (policy({"field": "type", "equals": "[concat('Microsoft.', 'Compute/disks')]"}), {}, None),
+        (policy({"field": "type", "in": ["[parameters('one')]", "x"]}), {"one": {"value": EXTENSION}}, True),
+        (policy({"field": "type", "notIn": ["[[x]", "y"]}), {}, True),
         (policy({"field": f"{EXTENSION}/type", "in": "[parameters('unknown')]"}), {}, None),
         (policy(["nonsense"]), {}, None),
         ({}, {}, False),
     ],
 )
 def test_a_policy_is_read_with_three_answers(rule: Json, given: Json, forbids: bool | None) -> None:
-    assert keeps_extension_out(rule, given, "linux") is forbids
+    (alone,) = assigned_policies(assignment(parameters=given), rule)
+    assert keeps_extension_out(replace(alone, definition=rule), "linux") is forbids
+
+
+@pytest.mark.parametrize(
+    ("more", "effect", "forbids"),
+    [
+        ({"overrides": [{"kind": "policyEffect", "value": "Audit"}]}, "deny", None),
+        ({"overrides": [{"kind": "policyEffect", "value": "Deny"}]}, "audit", None),
+        ({"resourceSelectors": [{"name": "first", "selectors": []}]}, "deny", None),
+        ({"resourceSelectors": [{"name": "first", "selectors": []}]}, "audit", False),
+    ],
+)
+def test_an_assignment_that_changes_or_narrows_a_policy_leaves_it_open(
+    more: Json, effect: str, forbids: bool | None
+) -> None:
+    rule = policy(IS_EXTENSION, effect)
+    (alone,) = assigned_policies(assignment(**more), rule)
+    assert keeps_extension_out(replace(alone, definition=rule), "linux") is forbids
+
+
+def assignment(**properties: t.Any) -> Assignment:
+    identifier = "/subscriptions/s/providers/Microsoft.Authorization/policyAssignments/a"
+    definition = "/subscriptions/s/providers/Microsoft.Authorization/policyDefinitions/d"
+    return assignment_of(
+        {"id": identifier, "name": "a", "properties": {"policyDefinitionId": definition, **properties}}
+    )
 
 
 def test_locks_are_found_by_what_they_cover_whatever_the_letter_case() -> None:
