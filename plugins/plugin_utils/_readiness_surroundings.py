@@ -190,7 +190,7 @@ async def read_collections(
     bodies = await asyncio.gather(
         *(
             _read(
-                around,
+                around.unread,
                 arm.get(
                     path,
                     RESTORE_POINT_API,

@@ -333,6 +333,14 @@ def test_what_may_not_be_read_is_said_and_does_not_stop_the_rest(azure: Stage) -
     assert codes(hosts["off"], "blocks") == ["vm_not_running"]
 
 
+def test_a_collection_that_may_be_listed_and_not_read_is_said(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "points": [{"collection": "by-hand", "name": "p", "age": "9h"}]})
+    azure.simulator.add_fault("denied", action="Microsoft.Compute/restorePointCollections/read", skip=1)
+    (finding,) = asked(azure)["db1"]["findings"]
+    assert finding["code"] == "not_checked"
+    assert "by-hand" in finding["message"]
+
+
 def test_a_machine_that_cannot_be_read_fails_alone(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY}, {"name": "odd", **READY})
     azure.simulator.add_fault("denied", vm="odd", action="Microsoft.Compute/virtualMachines/read")
