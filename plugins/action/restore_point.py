@@ -45,10 +45,12 @@ class ActionModule(AzureAction):
         check_name(params["name"], "name", LONGEST_NAME)
         where = collection_of(params, vm)
         if params["state"] == "absent":
-            return await remove(arm, where, params["name"], check=check)
-        if params.get("source_restore_point"):
-            return await copy_point(arm, where, params, check=check)
-        return await present(arm, Target(self.host, vm, where), params, check=check)
+            result = await remove(arm, where, params["name"], check=check)
+        elif params.get("source_restore_point"):
+            result = await copy_point(arm, where, params, check=check)
+        else:
+            result = await present(arm, Target(self.host, vm, where), params, check=check)
+        return {**result, "vm_id": vm.path}
 
 
 def collection_of(params: Json, vm: VmId) -> CollectionId:

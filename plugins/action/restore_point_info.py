@@ -30,6 +30,7 @@ class ActionModule(AzureAction):
         newest = newest_good([point for _collection, point in points])
         return {
             "changed": False,
+            "vm_id": vm.path,
             "restore_points": [{**describe(point), "collection_id": collection.id} for collection, point in points],
             "latest_application_consistent": describe(newest) if newest else {},
             "restore_point_collections": [

@@ -80,6 +80,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+vm_id:
+  description: Resource ID of the virtual machine.
+  returned: success
+  type: str
 restore_point:
   description: The restore point, empty when there is none.
   returned: success

@@ -54,6 +54,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+vm_id:
+  description: Resource ID of the virtual machine.
+  returned: success
+  type: str
 restore_points:
   description: The restore points, oldest first in each collection.
   returned: success

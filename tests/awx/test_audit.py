@@ -46,6 +46,9 @@ def test_every_machine_that_a_job_worked_on_is_counted_by_its_id(awx: Awx) -> No
                     "gather_facts": False,
                     "tasks": [
                         {"appconsistent.azure.restore_points": None, "run_once": True},
+                        {"appconsistent.azure.restore_point_info": None},
+                        {"appconsistent.azure.restore_point": {"name": "p", "state": "absent"}},
+                        {"appconsistent.azure.snapshot_readiness_info": None, "run_once": True},
                         {"appconsistent.azure.snapshot_extension_info": None},
                         {"appconsistent.azure.snapshot_extension_guard": None},
                         {"ansible.builtin.debug": {"msg": "not counted"}},
@@ -57,6 +60,9 @@ def test_every_machine_that_a_job_worked_on_is_counted_by_its_id(awx: Awx) -> No
     job = awx.launch(name)
     assert counted(job) == {
         "restore_points": both,
+        "restore_point_info": both,
+        "restore_point": both,
+        "snapshot_readiness_info": both,
         "snapshot_extension_info": both,
         "snapshot_extension_guard": both,
         "ansible.builtin.debug": set(),
@@ -77,6 +83,8 @@ def test_results_of_another_shape_count_nothing() -> None:
     shapes: list[dict[str, t.Any]] = [
         {},
         {"msg": "failed"},
+        {"vm_id": 7},
+        {"vm_id": "db1"},
         {"hosts": "all"},
         {"hosts": ["a"]},
         {"snapshot_extension": {}},
