@@ -45,7 +45,7 @@ def main() -> int:
     for name in options.only or TITLES:
         say(f"{TITLES[name]} ...")
         lines = sections[name]()
-        runs = "" if name == "throttled" else f" Medians of {options.runs} runs."
+        runs = "" if name == "throttled" else f" Counted runs: {options.runs}; the figures are medians."
         kept[TITLES[name]] = "\n".join([*lines, "", f"Measured on {machine()}.{runs}"])
         write(options.output, kept)
     say(f"Written: {options.output}")
@@ -71,8 +71,8 @@ def write(path: Path, sections: t.Mapping[str, str]) -> None:
         "",
         "Written by `make bench`; `make bench BENCH='--only fleet'` measures one section anew. CPU is user and system",
         "time of all processes of a command, memory that of its largest process. The simulator and the guests run in",
-        "processes that are not counted. Each command runs once more before those that are counted. Ratios are the",
-        "thing to look at: what else a machine does disturbs the seconds.",
+        "processes that are not counted. Each command runs once more before those that are counted, but for the",
+        "largest fleet. Ratios are the thing to look at: what else a machine does disturbs the seconds.",
         "",
     ]
     for title in TITLES.values():

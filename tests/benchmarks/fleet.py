@@ -86,13 +86,15 @@ def ours(folder: Path, number: int) -> list[str]:
 
 
 def measure(size: int, runs: int) -> tuple[Result, Result]:
-    """Return the bare start and our task for a fleet of that size, run in turn; the first pair is not counted."""
+    """Return the bare start and our task for a fleet of that size, run in turn; the first pair warms up."""
+    # The largest takes long, and what there is to be warmed up is warm from the smaller ones.
+    warm_up = int(size < max(SIZES))
     with stage(size) as set_up:
         bare, full = [], []
-        for number in range(runs + 1):
+        for number in range(runs + warm_up):
             bare.append(run(empty(set_up.folder), set_up.environment))
             full.append(run(ours(set_up.folder, number), set_up.environment))
-    return median("bare start", bare[1:]), median("restore_points", full[1:])
+    return median("bare start", bare[warm_up:]), median("restore_points", full[warm_up:])
 
 
 def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
