@@ -9,6 +9,7 @@ import asyncio
 import time
 import typing as t
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm, connect
@@ -71,6 +72,19 @@ class Stage:
     def targets(self, *names: str) -> list[Target]:
         ids = {vm_id.rsplit("/", 1)[-1]: vm_id for vm_id in self.simulator.vm_ids}
         return [Target(name, parse_vm_id(ids[name], name)) for name in names or ids]
+
+    def lapse(self) -> None:
+        """Let the end of every break-glass lie in the past, without waiting for it."""
+
+        def change(world: t.Any) -> None:
+            for collection in list(world.collections.values()):
+                tags = {name: value.replace("20", "19", 1) for name, value in collection.tags.items()}
+                world.put_collection(replace(collection, tags=tags))
+            for held in world.policies.values():
+                if "expiresOn" in held["properties"]:
+                    held["properties"]["expiresOn"] = "2001-01-01T00:00:00+00:00"
+
+        self.simulator.call(change)
 
     def collection(self, name: str) -> str:
         """Return the name of the collection that the collection's code keeps a machine's points in."""

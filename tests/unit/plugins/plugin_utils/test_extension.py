@@ -21,9 +21,11 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension imp
     state_of,
 )
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import LOCK_NAME, Guard, ensure_guarded
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_drift import Watch, watch_over
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_lift import TAG
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import machine_from_json
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._repair import repair
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import Extension, machine_from_json
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._repair import _Repair, repair
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import VmId
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
@@ -294,6 +296,63 @@ def test_the_guard_is_back_when_the_repair_is_interrupted(azure: Stage) -> None:
     azure.run(story)
     assert locks(azure) == [LOCK_NAME]
     assert tags(azure) == []
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of the run goes on after it."""
+
+
+def kill(azure: Stage, monkeypatch: pytest.MonkeyPatch, guard: Guard, *, removed: bool) -> None:
+    """Let a repair die right before or right after the removal, without its own putting back."""
+    remove = _Repair._remove
+
+    async def die(run: _Repair, extension: Extension) -> None:
+        if removed:
+            await remove(run, extension)
+        raise Killed
+
+    async def nothing(_run: _Repair) -> str:
+        return ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Repair, "_remove", die)
+        patch.setattr(_Repair, "_put_back", nothing)
+        with pytest.raises(Killed):
+            repaired(azure, guard)
+    assert locks(azure) == []
+    assert tags(azure) == [TAG]
+
+
+@pytest.mark.parametrize("guard", [Guard(), BOTH])
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_repair_after_one_that_was_killed_puts_the_guard_back(
+    azure: Stage, monkeypatch: pytest.MonkeyPatch, guard: Guard, removed: bool
+) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure, guard)
+    kill(azure, monkeypatch, guard, removed=removed)
+    result = repaired(azure, guard)
+    assert result["guard"] == {"was_guarded": True, "restored": True}
+    assert (state(azure), locks(azure), tags(azure)) == ("Succeeded", [LOCK_NAME], [])
+    kinds = azure.simulator.call(lambda world: [held["type"].rpartition("/")[2] for held in world.policies.values()])
+    assert "policyExemptions" not in kinds
+
+
+@pytest.mark.parametrize("removed", [False, True])
+def test_the_guards_next_run_after_the_end_of_a_killed_repair_heals_what_it_left(
+    azure: Stage, monkeypatch: pytest.MonkeyPatch, removed: bool
+) -> None:
+    azure.vms({"name": "db1", **READY})
+    guard_it(azure)
+    kill(azure, monkeypatch, Guard(), removed=removed)
+    (target,) = azure.targets("db1")
+    watch = Watch(Guard(), Wish(min_interval=timedelta(0)), grace=timedelta(0))
+    before = azure.run(lambda arm: watch_over(arm, target, watch, check=False)).describe()
+    assert "repair: it failed" in str(before)
+    assert locks(azure) == []
+    azure.lapse()
+    azure.run(lambda arm: watch_over(arm, target, watch, check=False))
+    assert (state(azure), locks(azure), tags(azure)) == ("Succeeded", [LOCK_NAME], [])
 
 
 def _deleting(azure: Stage) -> bool:
