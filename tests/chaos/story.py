@@ -21,6 +21,8 @@ from tests.azure_simulator.fleet_file import SUBSCRIPTION
 HOUR = 3600.0
 SCHEDULE = "nightly"
 KEY = "k1"
+# Points that the schedule has made on the days before.
+OLD = f"{SCHEDULE}-old"
 # Beside the schedule's own points: another schedule whose name begins alike, another tool, a person.
 FOREIGN = ("nightlyx-k1", "AzureBackup_20261122_0100", "before-upgrade")
 
@@ -126,7 +128,7 @@ def _vm(random: Random, number: int) -> dict[str, t.Any]:
     own = [
         {
             "collection": collection,
-            "name": f"{SCHEDULE}-old{days}",
+            "name": f"{OLD}{days}",
             "age": f"{days}d",
             "consistency": random.choice(("ApplicationConsistent", "ApplicationConsistent", "FileSystemConsistent")),
             "state": random.choice(("Succeeded", "Succeeded", "Succeeded", "Failed")),
@@ -144,14 +146,16 @@ def _vm(random: Random, number: int) -> dict[str, t.Any]:
 def _run(random: Random, theme: Theme) -> Run:
     at_any_instant = (random.uniform(0, 3), random.uniform(0, 40), random.uniform(0, 200))
     at_once = (0.0, random.uniform(0, 2), random.uniform(0, 60))
+    twin_after = random.choice(at_once if theme.twins else (None, None, None, *at_once))
     return Run(
         after=random.choice((0.0, 0.0, 5.0, 40.0, 600.0, 1.5 * HOUR, 3.5 * HOUR)),
         kill_after=random.choice(at_any_instant if theme.kills else (None, *at_any_instant)),
         timeout=random.choice((120.0, 300.0, 900.0)),
         skew=random.choice((0.0, 0.0, 0.0, random.uniform(-600, 600))),
         check=random.random() < 0.05,
-        twin_after=random.choice(at_once if theme.twins else (None, None, None, *at_once)),
-        vanish_after=random.uniform(0, 60) if random.random() < 0.1 else None,
+        twin_after=twin_after,
+        # Two runs that see a point before and after somebody deleted it cannot derive the same name.
+        vanish_after=random.uniform(0, 60) if twin_after is None and random.random() < 0.15 else None,
         faults=tuple(_fault(random, theme.kinds) for _number in range(random.choice((0, 1, 2, 3, 5)))),
     )
 
@@ -171,7 +175,8 @@ def draw(seed: int, theme: Theme = Theme()) -> Story:
     )
     wish = Wish(
         schedule=SCHEDULE,
-        key=KEY,
+        # Without a key, a good point that is young enough is wanted; the machines' old ones are not.
+        key=random.choice((KEY, KEY, "")),
         retention=retention,
         attempts=random.choice((1, 2, 2, 3)),
         min_interval=random.choice((None, None, timedelta(0))),

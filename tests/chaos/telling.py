@@ -15,8 +15,8 @@ from tests.chaos import stage, story
 from tests.chaos.invariants import violations
 from tests.chaos.stage import Journal
 
-RUNS = 270
-BATCH = 30
+RUNS = 255
+BATCH = 51
 
 
 def batches() -> list[range]:
