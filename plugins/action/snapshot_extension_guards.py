@@ -16,7 +16,7 @@ from ..plugin_utils._guard import Guard
 from ..plugin_utils._guard_drift import Watch, watch_over
 from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
-from ..plugin_utils._policy import ensure_assigned
+from ..plugin_utils._policy import ensure_assigned, not_effective_yet
 from ..plugin_utils._spans import parse
 from ..plugin_utils._target import Target
 from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
@@ -105,6 +105,8 @@ class ActionModule(AzureAction):
                     refused[scope] = error
                 else:
                     assigned.add(scope)
+                    if anew and not check:
+                        display.warning(not_effective_yet(guard.policy_name, scope))
                     changed = changed or anew
         return frozenset(assigned), refused, changed
 

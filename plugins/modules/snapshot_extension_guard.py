@@ -108,7 +108,9 @@ snapshot_extension_guard:
       description: C(until) and C(reason) of a break-glass that is going on, else empty.
       type: dict
     findings:
-      description: Locks of others that hinder restore points, each with code, severity, message, remedy and docs.
+      description:
+        - Locks of others that hinder restore points, and C(policy_not_in_force_yet) after a run that assigned the
+          policy or ended an exemption, each with code, severity, message, remedy and docs.
       type: list
       elements: dict
 failure:

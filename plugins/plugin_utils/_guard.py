@@ -27,6 +27,7 @@ from ._policy import (
     ensure_assigned,
     ensure_unassigned,
     exempt,
+    not_effective_yet,
     read_assignment,
     read_exemption,
 )
@@ -142,18 +143,18 @@ async def ensure_guarded(
         )
     if state.lift is not None and state.lift.holds(now) and not end_lift:
         return _result(state, guard, state, changed=False, now=now)
-    after, changed = state, False
+    after, changed, fresh = state, False, False
     if guard.policy:
         if not assigned:
             changed, _assignment = await ensure_assigned(
                 arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check
             )
-        after = replace(after, assigned=True)
+        after, fresh = replace(after, assigned=True), changed
         if state.exemption is not None and not (state.exempt_at(now) and not end_lift and state.lift is None):
             if not check:
                 await end_exemption(arm, vm.path, guard.policy_name)
             after = replace(after, exemption=None)
-            changed = True
+            changed, fresh = True, True
     if guard.lock and (not state.own_locks or (held is not None and MARK in held.notes and held.notes != guard.note)):
         lock = Lock(lock_path(state.extension.id, guard.lock_name), guard.lock_name, CAN_NOT_DELETE, guard.note)
         if not check:
@@ -164,7 +165,7 @@ async def ensure_guarded(
         if not check:
             await remove_lift(arm, guard.collection(vm))
         after = replace(after, lift=None)
-    return _result(state, guard, after, changed=changed, now=now)
+    return _result(state, guard, after, changed=changed, now=now, fresh=fresh and not check)
 
 
 async def ensure_unguarded(arm: Arm, vm: VmId, guard: Guard, *, check: bool) -> Json:
@@ -296,8 +297,20 @@ def _nothing() -> Json:
     return {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": {}, "findings": []}
 
 
-def _result(before: State, guard: Guard, after: State, *, changed: bool, now: datetime) -> Json:
+def _result(before: State, guard: Guard, after: State, *, changed: bool, now: datetime, fresh: bool = False) -> Json:
     found = lock_findings(after.locks, guard.collection(after.machine.id), after.extension.id)
+    if fresh:
+        found.append(
+            Finding(
+                "policy_not_in_force_yet",
+                False,
+                not_effective_yet(guard.policy_name, guard.policy_scope(after.machine.id)),
+                "Wait that long before you count on it."
+                if guard.lock
+                else "Wait that long before you count on it, or guard with method=both: a lock holds at once.",
+                "Azure Policy definitions denyAction effect",
+            )
+        )
     return {
         "changed": changed,
         "snapshot_extension_guard": {**describe_guard(after, guard, now), "findings": [f.describe() for f in found]},

@@ -13,6 +13,7 @@ from ._errors import AzureError, Conflict, NotFound
 from ._json import Json, child, text
 from ._machine import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES
 from ._resource_ids import same_id
+from ._spans import words
 
 # azure-mgmt-resource-policy knows both as stable; exemptions have had no stable version for long.
 POLICY_API = "2023-04-01"
@@ -81,6 +82,14 @@ async def rule_of(arm: Arm, definition_id: str) -> Json:
     """Return the properties of a definition, of a policy or an initiative, empty when there is none."""
     return child(
         await _maybe(arm, definition_id, POLICY_API, "read the policy definition " + definition_id), "properties"
+    )
+
+
+def not_effective_yet(name: str, scope: str) -> str:
+    """Say of a policy that was assigned, or an exemption that was ended, a moment ago that it is not in force yet."""
+    return (
+        f"The policy {name} at {scope} is not in force yet: Azure needs up to {words(SLOWEST_EFFECT)} until it refuses "
+        "to delete the extension"
     )
 
 

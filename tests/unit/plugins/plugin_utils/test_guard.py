@@ -291,6 +291,26 @@ def test_two_guards_at_once_end_as_one(azure: Stage) -> None:
     assert azure.simulator.call(lambda world: len(world.policies)) == 2
 
 
+def test_a_policy_that_is_not_in_force_yet_is_said_to_be_so(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY}, durations={"policy": 600})
+    assert guarded(azure, POLICY, check=True)["snapshot_extension_guard"]["findings"] == []
+    (finding,) = guarded(azure, POLICY)["snapshot_extension_guard"]["findings"]
+    assert finding["code"] == "policy_not_in_force_yet"
+    assert "Azure needs up to 30 min until it refuses" in finding["message"]
+    assert "method=both: a lock holds at once" in finding["remedy"]
+    assert guarded(azure, POLICY)["snapshot_extension_guard"]["findings"] == []
+    # It is true: Azure lets the removal through.
+    removed(azure)
+
+
+def test_a_machine_whose_exemption_was_ended_is_not_guarded_by_the_policy_at_once(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guarded(azure, POLICY)
+    lifted(azure, POLICY)
+    (finding,) = guarded(azure, POLICY, end_lift=True)["snapshot_extension_guard"]["findings"]
+    assert finding["code"] == "policy_not_in_force_yet"
+
+
 def test_somebody_elses_policy_of_the_same_name_is_left_alone(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY})
     path = f"/subscriptions/{azure.simulator.subscription_id}/providers/Microsoft.Authorization/policyDefinitions"
