@@ -159,8 +159,9 @@ def _untrue(journal: Journal, ended: Ended, outcome: Outcome) -> t.Iterator[str]
         if not truth or all(point.consistency != outcome.point.consistency.label for point in truth):
             yield f"{subject} with {outcome.point.name} {outcome.point.consistency.label}, which never was"
     made = {seen.made.key for seen in journal.seen if seen.who == ended.who and seen.made and _is_at(seen, outcome)}
-    # Who cannot reach Azure any more cannot know.
-    if outcome.verdict is Verdict.FAILED and outcome.failure.get("kind") != "EndpointUnreachable":
+    # Who gets no answer to a look at what became of a lost request cannot know.
+    blind = outcome.failure.get("kind") == "EndpointUnreachable" or (outcome.failure.get("status") or 0) >= 500
+    if outcome.verdict is Verdict.FAILED and not blind:
         for point in ended.points[outcome.vm_id].values():
             going = point.state == "Creating" or _good(journal, point)
             if point.key in made and going and point.key not in journal.vanished:
