@@ -13,6 +13,8 @@ from ._resource_ids import VmId
 
 # Oldest version with every field that is read here; the SDK and the CLI send it or a newer one.
 COMPUTE_API = "2024-11-01"
+# The first version that shows a machine's periodicRestorePoints (github.com/Azure/Basic-VM-Protection, a preview).
+VM_API = "2025-04-01"
 
 # Publisher and types of the extension that takes the snapshot (azure-compute-docs, vmsnapshot-linux.md and
 # virtual-machines-restore-points-vm-snapshot-extension.md). It is known by these, not by the resource's name.
@@ -97,6 +99,7 @@ class Machine:
     os_name: str = ""
     os_version: str = ""
     reboot_pending: bool = False
+    basic_protection: bool = False
     # None while the agent reports no handlers at all.
     handlers: tuple[Handler, ...] | None = None
 
@@ -113,7 +116,7 @@ class Machine:
 async def read_machine(arm: Arm, vm: VmId) -> Machine:
     """Read a machine with its instance view and its extensions, in one request."""
     body = await arm.get(
-        vm.path, COMPUTE_API, doing=f"read the virtual machine {vm.name}", query={"$expand": "instanceView"}
+        vm.path, VM_API, doing=f"read the virtual machine {vm.name}", query={"$expand": "instanceView"}
     )
     return machine_from_json(vm, body)
 
@@ -125,6 +128,7 @@ def machine_from_json(vm: VmId, body: Json) -> Machine:
     agent_status = next(iter(children(agent, "statuses")), {})
     storage = child(properties, "storageProfile")
     os_disk = child(storage, "osDisk")
+    periodic = child(child(properties, "resiliencyProfile"), "periodicRestorePoints")
     return Machine(
         id=vm,
         location=text(body, "location"),
@@ -147,6 +151,7 @@ def machine_from_json(vm: VmId, body: Json) -> Machine:
         os_name=text(view, "osName"),
         os_version=text(view, "osVersion"),
         reboot_pending=child(child(view, "patchStatus"), "availablePatchSummary").get("rebootPending") is True,
+        basic_protection=periodic.get("isEnabled") is True,
         handlers=tuple(_handler(item) for item in children(agent, "extensionHandlers"))
         if "extensionHandlers" in agent
         else None,

@@ -228,6 +228,7 @@ def surrounding_findings(
         *_count(collections),
         *_pace(collections, wanted, now, LEAST_INTERVAL[wanted] if min_interval is None else min_interval),
         *_owners(collections, own),
+        *_basic_protection(machine),
         *lock_findings(locks, own, extension_id),
         *(_policies(machine, around) if wanted is Consistency.ApplicationConsistent else ()),
         *_unread(around),
@@ -318,6 +319,19 @@ def _owners(collections: t.Sequence[Collection], own: CollectionId) -> t.Iterato
                 "does the limit of 500.",
                 MATRIX,
             )
+
+
+def _basic_protection(machine: Machine) -> t.Iterator[Finding]:
+    if machine.basic_protection:
+        yield Finding(
+            "basic_vm_protection",
+            False,
+            "Basic VM Protection makes a crash-consistent restore point of this VM every day and removes its own after "
+            "some days; how it names their collection is not documented, so they are shown as somebody else's",
+            "Keep its points out of your counts, or turn it off (resiliencyProfile.periodicRestorePoints) if yours are "
+            "enough.",
+            MATRIX,
+        )
 
 
 def owner_of(collection: Collection, own: CollectionId) -> str:

@@ -83,6 +83,7 @@ class VmSpec:
     tags: Mapping[str, str]
     zones: tuple[str, ...]
     security_type: str | None
+    basic_protection: bool
     scale_set: str | None
     license_type: str | None
     user_data: str | None
@@ -291,6 +292,7 @@ def _vm(reader: Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) -
         tags=_tags(reader),
         zones=reader.texts("zones"),
         security_type=reader.maybe("security_type", str, ("Standard", "TrustedLaunch", "ConfidentialVM")),
+        basic_protection=reader.take("basic_protection", bool, False),
         scale_set=reader.maybe("scale_set", str),
         license_type=reader.maybe("license_type", str),
         user_data=reader.maybe("user_data", str),

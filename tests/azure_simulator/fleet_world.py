@@ -53,6 +53,7 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
         tags=spec.tags,
         zones=spec.zones,
         security_type=spec.security_type,
+        basic_protection=spec.basic_protection,
         scale_set=spec.scale_set,
         license_type=spec.license_type,
         user_data=spec.user_data,

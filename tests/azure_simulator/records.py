@@ -68,6 +68,7 @@ class Vm:
     tags: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
     security_type: str | None = None
+    basic_protection: bool = False
     scale_set: str | None = None
     license_type: str | None = None
     user_data: str | None = None

@@ -24,10 +24,17 @@ def find(world: World, key: str, name: str, group: str) -> Vm:
     return vm
 
 
+# The first version with a VM's setting for Basic VM Protection (a preview; github.com/Azure/Basic-VM-Protection).
+PERIODIC_POINTS_API = "2025-04-01"
+
+
 def get(world: World, call: Call) -> Response:
     vm = find(world, call.target.key, call.target.name, call.target.group)
     wanted = _expansions(call)
-    return answer(200, render(world, vm, "instanceview" in wanted, "userdata" in wanted))
+    shown = render(world, vm, "instanceview" in wanted, "userdata" in wanted)
+    if vm.basic_protection and call.api_version >= PERIODIC_POINTS_API:
+        shown["properties"]["resiliencyProfile"] = {"periodicRestorePoints": {"isEnabled": True}}
+    return answer(200, shown)
 
 
 def get_instance_view(world: World, call: Call) -> Response:

@@ -139,6 +139,14 @@ def test_another_owner_of_points_is_named(azure: Stage) -> None:
     assert host["facts"]["points"] == 2
 
 
+def test_basic_vm_protection_is_told_by_name(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY, "basic_protection": True}, {"name": "db2", **READY})
+    hosts = asked(azure)
+    assert {name: codes(host) for name, host in hosts.items()} == {"db1": ["basic_vm_protection"], "db2": []}
+    assert hosts["db1"]["ready"]
+    assert "Basic VM Protection makes a crash-consistent restore point" in hosts["db1"]["cause"]
+
+
 def test_a_point_in_the_making_of_somebody_else_blocks(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY})
     azure.take("db1")
