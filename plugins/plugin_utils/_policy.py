@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from ._arm import Arm
 from ._errors import AzureError, Conflict, NotFound
@@ -178,7 +178,7 @@ def expiry_of(properties: Json) -> datetime | None:
         until = datetime.fromisoformat(text(properties, "expiresOn"))
     except ValueError:
         return None
-    return until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return until if until.tzinfo is not None else until.replace(tzinfo=timezone.utc)
 
 
 async def exempt(arm: Arm, scope: str, name: str, assignment_id: str, until: datetime, reason: str) -> None:
