@@ -234,5 +234,12 @@ def test_the_documented_examples_run(controller: Controller, module: str) -> Non
     plays = items if "hosts" in items[0] else [{"hosts": "all", "gather_facts": False, "tasks": items}]
     path = controller.folder / "examples.yml"
     path.write_text(yaml.safe_dump([{**play, "hosts": "all"} for play in plays]))
-    run = controller.run(str(path), "-e", "change_number=4711")
+    given = {
+        "change_number": 4711,
+        "partner_subscription_id": "00000000-0000-4000-a000-00000000000b",
+        "partner_tenant_id": controller.simulator.tenant_id,
+        "partner_client_id": controller.simulator.client_id,
+        "partner_secret": controller.simulator.client_secret,
+    }
+    run = controller.run(str(path), "-e", json.dumps(given))
     assert run.status == 0, run.output

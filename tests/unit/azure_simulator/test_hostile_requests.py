@@ -73,6 +73,7 @@ def _paths(raw: RawClient) -> dict[str, str]:
         "microsoft.compute/disks": f"{raw.group}/disks/new",
         "microsoft.authorization/locks": f"{authorization}/locks/new",
         "microsoft.authorization/policydefinitions": f"{authorization}/policyDefinitions/new",
+        "microsoft.authorization/policysetdefinitions": f"{authorization}/policySetDefinitions/new",
         "microsoft.authorization/policyassignments": f"{authorization}/policyAssignments/new",
         "microsoft.authorization/policyexemptions": f"{authorization}/policyExemptions/new",
         "microsoft.resourcegraph/resources": "/providers/Microsoft.ResourceGraph/resources",
