@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
 from ..plugin_utils._ending import ending
 from ..plugin_utils._errors import EndpointUnreachable, InvalidInput
 from ..plugin_utils._fleet import Board, take_all
@@ -30,8 +30,7 @@ from ..plugin_utils._wish_options import RETENTION_SPEC, SCHEDULE_SPEC, WISH_SPE
 LONGEST_CAUSE = 160
 
 
-class ActionModule(AzureAction):
-    BYPASS_HOST_LOOP = True
+class ActionModule(FleetAction):
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
         **FLEET_SPEC,
@@ -45,19 +44,16 @@ class ActionModule(AzureAction):
     }
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
-        if not self._task.run_once:
-            display.warning("restore_points works on the whole batch at once: without run_once only one host sees it.")
+        self.warn_of_lone_host()
         wish = read_wish(params)
         targets, refused = find_targets(params.get("vms"), self.task_vars, place_of)
         wrong = [from_error(_outcome_without_vm(host, wish), error) for host, error in refused]
-        quiet = params["quiet"]
         board = Board(outcomes=list(wrong))
-        interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
         if params.get("run_timeout"):
             arm = arm.until(arm.clock.monotonic() + parse(params["run_timeout"], "run_timeout").total_seconds())
         survey = Survey(arm, targets)
         async with ending(board.stop) as told:
-            async with reporting(board, arm, interval, tell):
+            async with reporting(board, arm, self.interval(params), tell):
                 taken = await take_all(arm, targets, wish, check=check, board=board, survey=survey)
             outcomes = [*wrong, *taken]
             lines = table(outcomes)
@@ -68,9 +64,7 @@ class ActionModule(AzureAction):
         _raise_if_nobody_answered(outcomes)
         for sentence in survey.unread:
             display.warning(f"A part of the readiness was not checked: {sentence}")
-        if not quiet:
-            for line in lines:
-                tell(line)
+        self.show(params, lines)
         return {**result_of(outcomes, lines), **statistics_of(outcomes, params.get("stats_key") or "")}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
 from ..plugin_utils._each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._errors import AppConsistentError
 from ..plugin_utils._fleet_targets import targets_of
@@ -24,8 +24,7 @@ from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name in ("exclude_disks", "timeout")}
 
 
-class ActionModule(AzureAction):
-    BYPASS_HOST_LOOP = True
+class ActionModule(FleetAction):
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
         **FLEET_SPEC,
@@ -40,10 +39,7 @@ class ActionModule(AzureAction):
     }
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
-        if not self._task.run_once:
-            display.warning(
-                "snapshot_extension_guards works on the whole batch at once: without run_once only one host sees it."
-            )
+        self.warn_of_lone_host()
         guard = read_guard(params)
         wish = read_wish({**params, "consistency": "ApplicationConsistent"})
         watch = Watch(
@@ -67,7 +63,6 @@ class ActionModule(AzureAction):
             only_lock = replace(watch, guard=replace(guard, policy=False))
             return _half_guarded(await watch_over(arm, target, only_lock, check=check), error)
 
-        quiet = params["quiet"]
         reports = [
             *wrong,
             *await each(
@@ -75,16 +70,14 @@ class ActionModule(AzureAction):
                 targets,
                 work,
                 noun="snapshot extensions",
-                interval=0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds(),
+                interval=self.interval(params),
                 tell=tell,
                 allowed=wish.timeout.total_seconds(),
             ),
         ]
         raise_if_nobody_answered(reports)
         lines = table(reports, "have a healthy and guarded snapshot extension")
-        if not quiet:
-            for line in lines:
-                tell(line)
+        self.show(params, lines)
         result = result_of(reports, lines)
         return {**result, "changed": result["changed"] or changed}
 

@@ -6,20 +6,18 @@
 from __future__ import annotations
 
 from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, AzureAction, display, tell
+from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, tell
 from ..plugin_utils._each_machine import each, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._json import Json
 from ..plugin_utils._readiness_fleet import Question, readiness
 from ..plugin_utils._readiness_surroundings import Survey
-from ..plugin_utils._spans import parse
 from ..plugin_utils._wish_options import WISH_SPEC, read_wish
 
 _NAMES = ("consistency", "exclude_disks", "collection_resource_group", "min_interval")
 
 
-class ActionModule(AzureAction):
-    BYPASS_HOST_LOOP = True
+class ActionModule(FleetAction):
     ARGUMENT_SPEC = {
         **AZURE_SPEC,
         **FLEET_SPEC,
@@ -29,15 +27,10 @@ class ActionModule(AzureAction):
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
         del check
-        if not self._task.run_once:
-            display.warning(
-                "snapshot_readiness_info works on the whole batch at once: without run_once only one host sees it."
-            )
+        self.warn_of_lone_host()
         wish = read_wish(params)
         question = Question(wish.consistency, wish.exclude_disks, wish.collection_group, wish.min_interval)
         targets, wrong = targets_of(params.get("vms"), self.task_vars)
-        quiet = params["quiet"]
-        interval = 0.0 if quiet else parse(params["progress_interval"], "progress_interval").total_seconds()
         survey = Survey(arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()), targets)
         reports = [
             *wrong,
@@ -46,14 +39,12 @@ class ActionModule(AzureAction):
                 targets,
                 lambda arm, target: readiness(arm, target, survey, question),
                 noun="readiness",
-                interval=interval,
+                interval=self.interval(params),
                 tell=tell,
                 allowed=wish.timeout.total_seconds(),
             ),
         ]
         raise_if_nobody_answered(reports)
         lines = table(reports, "are ready")
-        if not quiet:
-            for line in lines:
-                tell(line)
+        self.show(params, lines)
         return result_of(reports, lines)

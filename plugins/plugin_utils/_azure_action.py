@@ -26,6 +26,7 @@ from ._errors import AppConsistentError, InvalidInput
 from ._json import Json
 from ._libraries import missing_sentence
 from ._resource_ids import VmId, parse_vm_id
+from ._spans import parse
 
 display = Display()
 # The Azure libraries log what they raise as well. Without a handler Python would print it past Ansible.
@@ -117,6 +118,26 @@ class AzureAction(ActionBase):
     def vm_id(self, params: Json) -> VmId:
         """Return the machine that the task is about: the option vm_id, else the host's own variables."""
         return find_vm_id(params.get("vm_id") or "", self.task_vars, self.host)
+
+
+class FleetAction(AzureAction):
+    """A task that works on all machines of the batch at once; its ARGUMENT_SPEC holds FLEET_SPEC."""
+
+    BYPASS_HOST_LOOP = True
+
+    def warn_of_lone_host(self) -> None:
+        if not self._task.run_once:
+            name = self._task.action.rpartition(".")[2]
+            display.warning(f"{name} works on the whole batch at once: without run_once only one host sees it.")
+
+    def interval(self, params: Json) -> float:
+        """Return the seconds between two lines of progress, 0 for none."""
+        return 0.0 if params["quiet"] else parse(params["progress_interval"], "progress_interval").total_seconds()
+
+    def show(self, params: Json, lines: t.Iterable[str]) -> None:
+        if not params["quiet"]:
+            for line in lines:
+                tell(line)
 
 
 def find_vm_id(option: str, variables: t.Mapping[str, t.Any], host: str) -> VmId:
