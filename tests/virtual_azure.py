@@ -49,6 +49,27 @@ class LoopClock(SimulatorClock):
         return self._loop_time()
 
 
+def incoming(method: str, url: str, headers: t.Mapping[str, str], content: t.Any) -> Incoming:
+    """Return a request as the simulator's core takes it."""
+    parts = urlsplit(url)
+    target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    body = content if isinstance(content, bytes) else str(content or "").encode()
+    return Incoming(method, target, Headers(headers), body, BASE, "127.0.0.1")
+
+
+def token_request(cloud: Cloud) -> Incoming:
+    """Return the request of the cloud's main identity for a token."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": cloud.main.client_id,
+        "client_secret": cloud.client_secret,
+        "scope": f"{BASE}/.default",
+    }
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    url = f"{BASE}/{cloud.fleet.tenant_id}/oauth2/v2.0/token"
+    return incoming("POST", url, headers, urlencode(form).encode())
+
+
 class VirtualAzure:
     """A simulated Azure whose time is that of the running (virtual) event loop."""
 
@@ -57,26 +78,15 @@ class VirtualAzure:
         self.answers: list[tuple[str, int]] = []
 
     def answer(self, request: HttpRequest) -> Reply:
-        reply = self._handle(request.method, request.url, dict(request.headers), request.content or b"")
+        reply = self._handle(incoming(request.method, request.url, dict(request.headers), request.content))
         self.answers.append((f"{request.method} {urlsplit(request.url).path}", reply.status))
         return reply
 
     def token(self) -> str:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.cloud.main.client_id,
-            "client_secret": self.cloud.client_secret,
-            "scope": f"{BASE}/.default",
-        }
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        url = f"{BASE}/{self.cloud.fleet.tenant_id}/oauth2/v2.0/token"
-        return str(self._handle("POST", url, headers, urlencode(form).encode()).body["access_token"])
+        return str(self._handle(token_request(self.cloud)).body["access_token"])
 
-    def _handle(self, method: str, url: str, headers: dict[str, str], content: t.Any) -> Reply:
-        parts = urlsplit(url)
-        body = content if isinstance(content, bytes) else str(content).encode()
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        response = self.cloud.handle(Incoming(method, target, Headers(headers), body, BASE, "127.0.0.1")).response
+    def _handle(self, request: Incoming) -> Reply:
+        response = self.cloud.handle(request).response
         return Reply(response.status, json.loads(response.body) if response.body else None, dict(response.headers))
 
     @property

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _fleet
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
@@ -34,13 +34,12 @@ from azure.core.rest import HttpRequest
 from tests import virtual_time
 from tests.azure_simulator import entra, fleet_file
 from tests.azure_simulator.cloud import Cloud
-from tests.azure_simulator.exchange import Incoming
 from tests.azure_simulator.records import Point
 from tests.azure_simulator.resource_manager import Reply
 from tests.azure_simulator.world import World
 from tests.chaos.story import Run, Story
 from tests.chaos.wire import Wire
-from tests.virtual_azure import BASE, Headers, LoopClock
+from tests.virtual_azure import LoopClock, incoming, token_request
 
 # The calendar second 2100-01-01: by its own clock a client never needs another token before it is refused.
 LASTS = 4102444800
@@ -196,34 +195,20 @@ class _Stage:
             self.journal.ended.append(Ended(who, run, began, seconds, outcomes, points))
 
     def _ask(self, who: str, request: HttpRequest) -> Reply:
-        parts = urlsplit(request.url)
-        target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        path = urlsplit(request.url).path
         self.world.advance()
-        vm = _vm_of(self.world, parts.path)
+        vm = _vm_of(self.world, path)
         before = self._points_of(vm)
-        reply = self._handle(request.method, target, dict(request.headers), request.content)
+        reply = self.cloud.handle(incoming(request.method, request.url, dict(request.headers), request.content))
         if request.method != "GET":
             status, after = reply.response.status, self._points_of(vm)
             self.journal.seen.append(
-                Seen(self.loop.time(), who, request.method, parts.path, status, reply.wire, vm, before, after)
+                Seen(self.loop.time(), who, request.method, path, status, reply.wire, vm, before, after)
             )
         return reply
 
-    def _handle(self, method: str, target: str, headers: dict[str, str], content: t.Any) -> Reply:
-        body = content if isinstance(content, bytes) else str(content or "").encode()
-        return self.cloud.handle(Incoming(method, target, Headers(headers), body, BASE, "127.0.0.1"))
-
     def token(self) -> str:
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": self.cloud.main.client_id,
-            "client_secret": self.cloud.client_secret,
-            "scope": f"{BASE}/.default",
-        }
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        target = f"/{self.cloud.fleet.tenant_id}/oauth2/v2.0/token"
-        reply = self._handle("POST", target, headers, urlencode(form).encode())
-        return str(json.loads(reply.response.body)["access_token"])
+        return str(json.loads(self.cloud.handle(token_request(self.cloud)).response.body)["access_token"])
 
     def _points_of(self, vm_key: str) -> dict[str, Point]:
         """The machine's points by id, as they are."""
