@@ -10,7 +10,7 @@ import sys
 import typing as t
 from pathlib import Path
 
-from .fleet import Stage, empty, ours, playbook, stage
+from .fleet import Stage, empty, ours, playbook, requests_for, stage
 from .measure import Result, Sample, median, run
 
 VMS = 200
@@ -30,14 +30,14 @@ def empty_module(folder: Path) -> list[str]:
     return playbook(folder, {"ansible.builtin.ping": {}, "vars": python})
 
 
-def sdk_pool(set_up: Stage, number: int) -> list[str]:
-    return [sys.executable, "-m", "tests.benchmarks.sdk_pool", str(set_up.inventory), f"pool{number}"]
+def sdk_pool(set_up: Stage) -> list[str]:
+    return [sys.executable, "-m", "tests.benchmarks.sdk_pool", str(set_up.inventory)]
 
 
-WAYS: dict[str, t.Callable[[Stage, int], list[str]]] = {
-    START: lambda set_up, _number: empty(set_up.folder),
-    OURS: lambda set_up, number: ours(set_up.folder, number),
-    EMPTY: lambda set_up, _number: empty_module(set_up.folder),
+WAYS: dict[str, t.Callable[[Stage], list[str]]] = {
+    START: lambda set_up: empty(set_up.folder),
+    OURS: lambda set_up: ours(set_up.folder),
+    EMPTY: lambda set_up: empty_module(set_up.folder),
     POOL: sdk_pool,
 }
 
@@ -70,12 +70,12 @@ def prepare_az(az: str, set_up: Stage) -> None:
         run([az, *command], environment)
 
 
-def az_loop(az: str, set_up: Stage, number: int) -> list[str]:
+def az_loop(az: str, set_up: Stage) -> list[str]:
     """Only the creates, not waited for and not read back: less than the other ways do."""
     calls = []
     for vm_id in set_up.vm_ids[:AZ_CALLS]:
         group, name = _place(vm_id)
-        place = ["--resource-group", group, "--collection-name", f"{name}-az", "--name", f"az{number}"]
+        place = ["--resource-group", group, "--collection-name", f"{name}-az", "--name", "az"]
         calls.append(shlex.join([az, "restore-point", "create", "--no-wait", *place]))
     return ["sh", "-ec", "\n".join(calls)]
 
@@ -88,14 +88,16 @@ def _place(vm_id: str) -> tuple[str, str]:
 def measure(runs: int, az: str | None) -> dict[str, Result]:
     """All ways in turn, so that what else the machine does falls on all of them; the first round is not counted."""
     samples: dict[str, list[Sample]] = {}
-    with stage(VMS) as set_up:
-        if az:
-            prepare_az(az, set_up)
-        for number in range(runs + 1):
+    for _round in range(runs + 1):
+        # A fleet for each round: Azure makes three points of a VM an hour.
+        with stage(VMS) as set_up:
             for name, way in WAYS.items():
-                samples.setdefault(name, []).append(run(way(set_up, number), set_up.environment))
+                samples.setdefault(name, []).append(run(way(set_up), set_up.environment))
+                if name == OURS:
+                    requests_for(set_up)
             if az:
-                taken = run(az_loop(az, set_up, number), az_environment(set_up))
+                prepare_az(az, set_up)
+                taken = run(az_loop(az, set_up), az_environment(set_up))
                 scale = VMS / AZ_CALLS
                 samples.setdefault(AZ, []).append(Sample(taken.cpu * scale, taken.wall * scale, taken.peak_mb))
     return {name: median(name, taken[1:]) for name, taken in samples.items()}

@@ -126,7 +126,8 @@ def measure(runs: int, say: t.Callable[[str], None]) -> dict[str, Result]:
             BUILT_IN_FIRST: built_in(folder),
             BUILT_IN_AGAIN: built_in(folder),
         }
-        for _round in range(runs + 1):
+        for number in range(runs + 1):
+            say(f"round {number} of {runs}, of about a minute and a half")
             for name, tasks in ways.items():
                 if name in (FIRST, BUILT_IN_FIRST):
                     run(playbook(folder, [GONE]), environment)

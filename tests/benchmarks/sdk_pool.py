@@ -20,7 +20,6 @@ THREADS = 64
 
 def main() -> None:
     hosts = json.loads(Path(sys.argv[1]).read_text())["all"]["hosts"]
-    name = sys.argv[2]
     facts = json.loads(os.environ["SIMULATOR_FACTS"])
     ca_file = facts["ca_file"]
     credential = ClientSecretCredential(
@@ -51,8 +50,8 @@ def main() -> None:
             collection,
             RestorePointCollection({"location": location, "properties": {"source": {"id": vm_id}}}),
         )
-        client.restore_points.begin_create(group, collection, name, RestorePoint()).result()
-        made = client.restore_points.get(group, collection, name, expand="instanceView")
+        client.restore_points.begin_create(group, collection, "pool", RestorePoint()).result()
+        made = client.restore_points.get(group, collection, "pool", expand="instanceView")
         return str(getattr(made.consistency_mode, "value", made.consistency_mode))
 
     with ThreadPoolExecutor(THREADS) as pool:
