@@ -80,7 +80,64 @@ wait_for() {
     done
 }
 
+# be_lenient: a dump that fails makes the server refuse all writes until one goes well, which may be long after the
+# hold. Not for a dump of ours: writes that were accepted before it are accepted after it.
+be_lenient() {
+    must INFO persistence
+    field rdb_last_bgsave_status
+    # Nothing that we have brought about.
+    [ "$VALUE" = ok ] || return 0
+    ask CONFIG GET stop-writes-on-bgsave-error
+    case $ANSWER in
+        *yes) ;;
+        # Off already; or the account may not ask, and then the guide's words about it hold.
+        *) return 0 ;;
+    esac
+    # Before the command: a freeze that is killed here is undone all the same.
+    true >"$AC_STATE/lenient" || fail "cannot write to $AC_STATE"
+    ask CONFIG SET stop-writes-on-bgsave-error no
+    [ "$ANSWER" = OK ] || rm -f "$AC_STATE/lenient"
+}
+
+# be_strict: the setting as it was.
+be_strict() {
+    [ -f "$AC_STATE/lenient" ] || return 0
+    ask CONFIG SET stop-writes-on-bgsave-error yes
+    [ "$ANSWER" = OK ] && rm -f "$AC_STATE/lenient"
+}
+
+# settle: be strict again, but only once the last dump is a good one; FAILED says why not yet.
+settle() {
+    ask INFO persistence
+    field rdb_bgsave_in_progress
+    if [ "$VALUE" = 0 ]; then
+        field rdb_last_bgsave_status
+        [ "$VALUE" = ok ] || ask BGSAVE
+    fi
+    # Most end at once. The watchdog comes back for the others.
+    ac_looks=0
+    while [ "$ac_looks" -lt 20 ]; do
+        ask INFO persistence
+        field rdb_bgsave_in_progress
+        [ "$VALUE" = 1 ] || break
+        ac_looks=$((ac_looks + 1))
+        sleep 0.1
+    done
+    dumping=$VALUE
+    field rdb_last_bgsave_status
+    if [ "$dumping" = 0 ] && [ "$VALUE" = ok ]; then
+        be_strict || FAILED="stop-writes-on-bgsave-error could not be set to yes again: $ANSWER"
+    elif [ "$dumping" = 1 ]; then
+        FAILED="writes are free; a dump is still being written, and stop-writes-on-bgsave-error is off until it is good"
+    elif [ -n "$VALUE" ]; then
+        FAILED="writes are free, but the dump failed; stop-writes-on-bgsave-error is off until one goes well: make room"
+    else
+        FAILED=$ANSWER
+    fi
+}
+
 save() {
+    be_lenient
     now
     ac_until=$((NOW + AC_SECONDS * 100 - 100))
     while :; do
@@ -99,6 +156,7 @@ save() {
     wait_for rdb_bgsave_in_progress 0
     field rdb_last_bgsave_status
     [ "$VALUE" = ok ] || fail "the dump failed: rdb_last_bgsave_status is $VALUE; see the server's log and its disk"
+    be_strict || fail "stop-writes-on-bgsave-error could not be set to yes again: $ANSWER"
 }
 
 freeze() {
@@ -171,20 +229,25 @@ status() {
 }
 
 thaw() {
-    failed=
+    FAILED=
     if [ -f "$AC_STATE/rewrite" ]; then
         read -r percentage <"$AC_STATE/rewrite"
         ask CONFIG SET auto-aof-rewrite-percentage "${percentage:-100}"
-        [ "$ANSWER" = OK ] || failed=$ANSWER
+        [ "$ANSWER" = OK ] || FAILED="auto-aof-rewrite-percentage could not be set back: $ANSWER"
     fi
     if [ -f "$AC_STATE/paused" ]; then
         ask CLIENT UNPAUSE
-        [ "$ANSWER" = OK ] || failed=$ANSWER
+        [ "$ANSWER" = OK ] || FAILED="writes may still be paused: $ANSWER"
     fi
-    case $failed in
-        # A server that is gone took the pause and the setting with it.
-        '' | "Could not connect"* | LOADING*) rm -f "$AC_STATE/rewrite" "$AC_STATE/paused" ;;
-        *) fail "writes may still be paused: $failed" ;;
+    if [ -z "$FAILED" ]; then
+        rm -f "$AC_STATE/rewrite" "$AC_STATE/paused"
+        [ ! -f "$AC_STATE/lenient" ] || settle
+    fi
+    case $FAILED in
+        '') ;;
+        # A server that is gone took the pause and the settings with it.
+        *"Could not connect"* | *LOADING*) rm -f "$AC_STATE/rewrite" "$AC_STATE/paused" "$AC_STATE/lenient" ;;
+        *) fail "$FAILED" ;;
     esac
 }
 
