@@ -243,6 +243,10 @@ class _Work:
             collection = await read_collection(self.arm, self.where)
         except AppConsistentError as error:
             return Pruned(failed=(("the list of points", error.message),))
+        except asyncio.CancelledError:
+            if not self.board.stopped:
+                raise
+            return Pruned(failed=(("the list of points", self.board.stopped),))
         points = collection.points if collection else ()
         own = [point for point in points if of_schedule(point, self.wish.schedule)]
         found = surplus(own, self.wish.retention, self._now(), interval=self.wish.interval, coming=coming)
@@ -255,6 +259,12 @@ class _Work:
                 removed.append(each)
             except AppConsistentError as error:
                 failed.append((each.point.name, str(error)))
+            except asyncio.CancelledError:
+                if not self.board.stopped:
+                    raise
+                # The new point is as good as it is. The next run deletes what is left.
+                failed.append((each.point.name, self.board.stopped))
+                break
         kept = len(own) - len(removed) + coming
         return Pruned(tuple(removed), tuple(failed), kept, len(points) - len(own))
 

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import Board, take_all
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency, RestorePoint
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._retention import (
     MOST_POINTS,
@@ -15,7 +18,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._retention imp
     Retention,
     surplus,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
 from tests.unit.plugins.conftest import Stage
@@ -132,3 +135,35 @@ def test_a_lock_that_keeps_old_points_is_told_and_the_new_point_is_still_good(az
     assert outcome.pruned is not None
     assert "2 old points could not be deleted" in outcome.pruned.warning
     assert "AuthorizationFailed" in outcome.pruned.warning
+
+
+@pytest.mark.parametrize(("asked", "removed"), [("GET", 0), ("DELETE", 1)])
+def test_a_run_told_to_end_while_it_deletes_old_points_says_what_it_knows_of_the_new_one(
+    azure: Stage, asked: str, removed: int
+) -> None:
+    seeded(azure, "30h", "60h", "90h")
+
+    class HeldUp(Board):
+        """Azure's rate limit holds up the reading of the list of points, or the deleting of the second one."""
+
+        def put(self, host: str, phase: str) -> None:
+            super().put(host, phase)
+            if phase == "deleting old points":
+                azure.simulator.add_fault("throttle", method=asked, retry_after=900, times=1, skip=removed)
+
+    async def story(arm: Arm) -> list[Outcome]:
+        board = HeldUp()
+        wish = Wish(schedule="nightly", retention=Retention(keep=1))
+        run = asyncio.create_task(take_all(arm, azure.targets(), wish, check=False, board=board))
+        while board.phases.get("db1") != "deleting old points":
+            await arm.clock.sleep(1)
+        await arm.clock.sleep(60)
+        board.stop("the run was told to end (SIGTERM)")
+        return await run
+
+    (db1,) = azure.run(story)
+    assert (db1.verdict, db1.changed) == (Verdict.REACHED, True)
+    assert db1.pruned is not None
+    assert [each.point.name for each in db1.pruned.removed] == ["nightly-90h"][:removed]
+    ((_name, why),) = db1.pruned.failed
+    assert why == "the run was told to end (SIGTERM)"
