@@ -109,11 +109,9 @@ be_strict() {
 # settle: be strict again, but only once the last dump is a good one; FAILED says why not yet.
 settle() {
     ask INFO persistence
-    field rdb_bgsave_in_progress
-    if [ "$VALUE" = 0 ]; then
-        field rdb_last_bgsave_status
-        [ "$VALUE" = ok ] || ask BGSAVE
-    fi
+    field rdb_last_bgsave_status
+    # Refused where one is being written already.
+    [ "$VALUE" = ok ] || ask BGSAVE
     # Most end at once. The watchdog comes back for the others.
     ac_looks=0
     while [ "$ac_looks" -lt 20 ]; do

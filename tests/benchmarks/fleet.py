@@ -121,9 +121,9 @@ def measure(size: int, runs: int) -> tuple[Result, Result, float]:
 
 def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
     """The part of docs/benchmarks.md."""
-    bare, full, each_took = measure(1, runs)
+    bare, full, _requests = measure(1, runs)
     fixed = full.cpu - bare.cpu
-    rows = []
+    rows, each_took = [], 0.0
     for size in SIZES:
         bare, full, each_took = measure(size, runs)
         each, more = 1000 * (full.cpu - bare.cpu) / size, full.peak_mb - bare.peak_mb
@@ -139,9 +139,8 @@ def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
         f"{MOST_CPU_MS:.0f} ms CPU per VM above",
         "the bare start of ansible-playbook with the same inventory, as flat as can be, and at most "
         f"{MOST_MB} MB above it.",
-        f"One VM alone takes {fixed:.2f} CPU s, most of it for loading the libraries (see Start-up below); each further"
-        " one",
-        "what its column says.",
+        f"One VM alone takes {fixed:.2f} CPU s, most of it for loading the libraries (see Start-up below);",
+        "each further one what its column says.",
         "",
         "| VMs | CPU s, bare start | CPU s, restore_points | ms CPU per VM | per further VM | wall s | peak MB "
         "| MB above the start |",

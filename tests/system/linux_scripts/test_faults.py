@@ -292,13 +292,14 @@ def fill_to_the_last_block(guest: LinuxGuest) -> None:
     guest.run(["sh", "-c", f"{once}; {once}; {once}"], check=False)
 
 
+def strict(redis: LinuxGuest) -> str:
+    """Whether the server refuses writes after a dump that failed."""
+    return redis.run([*REDIS_CLI, "CONFIG", "GET", "stop-writes-on-bgsave-error"]).stdout.split()[-1]
+
+
 def test_the_disk_stays_full_and_redis_takes_writes_all_the_same(redis: LinuxGuest) -> None:
     limit(redis, freeze=4, script=12, hold=30)
-
-    def strict() -> str:
-        return redis.run([*REDIS_CLI, "CONFIG", "GET", "stop-writes-on-bgsave-error"]).stdout.split()[-1]
-
-    assert strict() == "yes"
+    assert strict(redis) == "yes"
     with redis.writer() as writer:
         writer.wait_for_rows(20)
         fill_to_the_last_block(redis)
@@ -310,13 +311,13 @@ def test_the_disk_stays_full_and_redis_takes_writes_all_the_same(redis: LinuxGue
             assert "the dump failed" in state(redis, "reason")
             # While the watchdog tries again the state is another for a moment.
             assert until(lambda: state(redis) == "stuck")
-            assert strict() == "no"
+            assert strict(redis) == "no"
             assert "until one goes well: make room" in (redis.path(RUN) / "log").read_text()
         finally:
             (redis.path(redis.disk) / "rubbish").unlink()
         # The watchdog comes back for it.
         assert until(lambda: state(redis) == "failed", 60)
-        assert strict() == "yes"
+        assert strict(redis) == "yes"
         free_again(redis, writer)
     assert snapshot(redis)["code"] == "0"
 
@@ -327,17 +328,14 @@ def test_redis_is_left_strict_after_a_good_point_and_untouched_when_it_refuses_w
     def persistence() -> str:
         return redis.run([*REDIS_CLI, "INFO", "persistence"]).stdout
 
-    def setting() -> str:
-        return redis.run([*REDIS_CLI, "CONFIG", "GET", "stop-writes-on-bgsave-error"]).stdout.split()[-1]
-
     assert snapshot(redis)["code"] == "0"
-    assert setting() == "yes"
+    assert strict(redis) == "yes"
     fill_to_the_last_block(redis)
     try:
         redis.run([*REDIS_CLI, "BGSAVE"])
         assert until(lambda: "rdb_last_bgsave_status:err" in persistence())
         assert snapshot(redis)["code"] == "1"
-        assert (state(redis), setting()) == ("failed", "yes")
+        assert (state(redis), strict(redis)) == ("failed", "yes")
     finally:
         (redis.path(redis.disk) / "rubbish").unlink()
     # A dump of ours heals it.
