@@ -36,8 +36,9 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.demo: requirements.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements.txt
+$(VENV)/.demo: requirements.txt tests/azure_simulator/requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements.txt \
+		-r tests/azure_simulator/requirements.txt
 	touch $@
 
 $(VENV)/.test: tests/requirements.txt tests/awx/fetch_collections.py $(VENV)/.demo

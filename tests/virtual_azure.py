@@ -16,7 +16,7 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _fleet
+from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _curl, _fleet
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
@@ -132,7 +132,7 @@ class Course(t.NamedTuple):
 
 
 def take_fleet(
-    fleet: dict[str, t.Any], wish: Wish, *, connections: int = _arm.CONNECTIONS, before: t.Any = None
+    fleet: dict[str, t.Any], wish: Wish, *, connections: int = _curl.CONNECTIONS, before: t.Any = None
 ) -> Course:
     """Take restore points of a whole fleet in virtual time."""
 

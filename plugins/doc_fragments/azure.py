@@ -57,10 +57,10 @@ options:
       - Can be set with E(AZURE_X509_CERTIFICATE_PATH) or E(AZURE_CLIENT_CERTIFICATE_PATH).
     type: path
 requirements:
-  - aiohttp >= 3.10 on the controller
   - azure-core >= 1.32 on the controller
   - azure-identity >= 1.19 on the controller
   - azure-mgmt-core >= 1.5 on the controller
+  - pycurl >= 7.47 on the controller
 notes:
   - Runs in the controller's own process, with the Python that runs Ansible. No connection to the host is opened, so
     neither C(delegate_to) nor C(connection=local) nor an interpreter setting is needed.

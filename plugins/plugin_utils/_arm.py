@@ -5,12 +5,9 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
-import ssl
 import typing as t
-import urllib.request
 import uuid
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlencode, urlsplit
@@ -18,13 +15,13 @@ from urllib.parse import quote, urlencode, urlsplit
 from ._budget import Budget, Call, call_of, counts_one_resource_only
 from ._clock import Clock
 from ._credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
+from ._curl import CurlTransport
 from ._errors import (
     AppConsistentError,
     AzureError,
     CredentialError,
     DeadlineExceeded,
     EndpointUnreachable,
-    InvalidInput,
     NotFound,
     OperationFailed,
     Throttled,
@@ -33,7 +30,6 @@ from ._errors import (
 from ._failures import explain
 from ._json import Json, child, children, text
 from ._libraries import (
-    AioHttpTransport,
     AsyncARMChallengeAuthenticationPolicy,
     AsyncARMPipelineClient,
     AsyncHTTPPolicy,
@@ -43,21 +39,16 @@ from ._libraries import (
     AsyncTokenCredential,
     ClientAuthenticationError,
     HttpRequest,
-    IncompleteReadError,
     PipelineRequest,
     PipelineResponse,
     ServiceRequestError,
     ServiceResponseError,
     UserAgentPolicy,
-    aiohttp,
-    yarl,
 )
 
 # Codes of a 404 about the resource itself or what it lies in.
 _MISSING_ITSELF = ("resourcenotfound", "notfound", "parentresourcenotfound")
 USER_AGENT = "ansible-appconsistent.azure/0.1.0"
-# 16 connections carry 1,000 machines in flight; as many connections as machines cost five times the memory (measured).
-CONNECTIONS = 16
 # Seconds between polls where Azure names none: a restore point takes seconds to minutes, and a bucket of 15 polls a
 # minute and operation (azure-docs "compute-throttling-limits") is never drawn down by these.
 POLL_PAUSES = (5.0, 5.0, 10.0, 15.0, 30.0)
@@ -247,7 +238,7 @@ class Arm:
                 )
         except ClientAuthenticationError as error:
             raise _credential_error(str(error.message)) from error
-        except (ServiceRequestError, ServiceResponseError, IncompleteReadError) as error:
+        except (ServiceRequestError, ServiceResponseError) as error:
             raise _unreachable(self.cloud.resource_manager, doing, str(error)) from error
         answer = Answer(
             response.status_code,
@@ -305,7 +296,8 @@ async def connect(
     budget = Budget(clock)
     async with contextlib.AsyncExitStack() as stack:
         if transport is None:
-            transport = await stack.enter_async_context(_open_transport(settings, clock))
+            transport = curl = CurlTransport(clock, settings.ca_file)
+            stack.push_async_callback(curl.end)
         cloud = find_cloud(settings.cloud_environment)
         if cloud is None:
             cloud = await _ask_for_cloud(settings.cloud_environment.rstrip("/"), transport)
@@ -396,72 +388,6 @@ class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
                     advice=explain(code, message, status=429).remedy,
                 )
             self._budget.throttled(call, target, retry_after)
-
-
-class _VerbatimSession:
-    """An aiohttp session that sends URLs as they are: a signed one must arrive byte for byte."""
-
-    auto_decompress = True
-
-    def __init__(self, session: aiohttp.ClientSession) -> None:
-        self._session = session
-        # aiohttp would look into the environment and .netrc anew for each request, in a thread of its own.
-        self._proxies: dict[tuple[str, str], tuple[str | None, dict[str, str]]] = {}
-
-    async def request(self, method: str, url: str, **options: t.Any) -> aiohttp.ClientResponse:
-        parts = urlsplit(url)
-        origin = (parts.scheme, parts.hostname or "")
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_for(*origin)
-        options["proxy"], options["proxy_headers"] = self._proxies[origin]
-        return await self._session.request(method, yarl.URL(url, encoded=True), **options)
-
-    async def __aenter__(self) -> _VerbatimSession:
-        return self
-
-    async def close(self) -> None:
-        """Nothing to do: whoever opened the session closes it."""
-
-
-def proxy_for(scheme: str, host: str) -> tuple[str | None, dict[str, str]]:
-    """Return the proxy that the environment names for a host (HTTPS_PROXY, NO_PROXY), and the headers for it."""
-    proxy = None if urllib.request.proxy_bypass(host) else urllib.request.getproxies().get(scheme)
-    if not proxy:
-        return None, {}
-    url = yarl.URL(proxy if "://" in proxy else f"http://{proxy}")
-    if not url.user:
-        return str(url), {}
-    word = base64.b64encode(f"{url.user}:{url.password or ''}".encode()).decode()
-    return str(url.with_user(None)), {"Proxy-Authorization": f"Basic {word}"}
-
-
-class _Transport(AioHttpTransport):  # type: ignore[misc]  # a lazy import of azure-core, unseen by mypy
-    """azure-core's transport, sleeping on the injected clock."""
-
-    def __init__(self, session: _VerbatimSession, clock: Clock) -> None:
-        super().__init__(session=t.cast("aiohttp.ClientSession", session), session_owner=False)
-        self._clock = clock
-
-    async def sleep(self, duration: float) -> None:
-        await self._clock.sleep(duration)
-
-
-@contextlib.asynccontextmanager
-async def _open_transport(settings: Settings, clock: Clock) -> t.AsyncIterator[AsyncHttpTransport[t.Any, t.Any]]:
-    # One TLS context for the run: azure-core would load the bundle anew for every request (20 ms each).
-    connector = aiohttp.TCPConnector(ssl=_tls(settings.ca_file), limit=CONNECTIONS)
-    async with aiohttp.ClientSession(connector=connector, auto_decompress=True) as session:
-        yield _Transport(_VerbatimSession(session), clock)
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file or None)
-    except OSError as error:
-        raise InvalidInput(
-            f"The option ca_file names {ca_file!r}, which cannot be read as PEM certificates: {error}",
-            advice="Name a readable file with the CA's certificate.",
-        ) from error
 
 
 async def _ask_for_cloud(address: str, transport: AsyncHttpTransport[t.Any, t.Any]) -> Cloud:

@@ -14,12 +14,11 @@ import typing as t
 MISSING = ""
 
 try:
-    import aiohttp
-    import yarl
+    import pycurl
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import (
         ClientAuthenticationError,
-        IncompleteReadError,
+        HttpResponseError,
         ServiceRequestError,
         ServiceResponseError,
     )
@@ -29,8 +28,9 @@ try:
         AsyncRetryPolicy,
         UserAgentPolicy,
     )
-    from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpTransport
+    from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.core.rest import AsyncHttpResponse, HttpRequest
+    from azure.core.utils import CaseInsensitiveDict
     from azure.mgmt.core import AsyncARMPipelineClient
     from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 except ImportError as _error:
@@ -40,7 +40,7 @@ except ImportError as _error:
         return type(name, (Exception,), {"__class_getitem__": classmethod(lambda cls, _item: cls)})
 
 
-REQUIREMENTS = "aiohttp azure-core azure-identity azure-mgmt-core"
+REQUIREMENTS = "azure-core azure-identity azure-mgmt-core pycurl"
 
 
 def missing_sentence() -> str:
@@ -55,7 +55,6 @@ def missing_sentence() -> str:
 
 __all__ = [
     "MISSING",
-    "AioHttpTransport",
     "AsyncARMChallengeAuthenticationPolicy",
     "AsyncARMPipelineClient",
     "AsyncHTTPPolicy",
@@ -63,15 +62,15 @@ __all__ = [
     "AsyncHttpTransport",
     "AsyncRetryPolicy",
     "AsyncTokenCredential",
+    "CaseInsensitiveDict",
     "ClientAuthenticationError",
     "HttpRequest",
-    "IncompleteReadError",
+    "HttpResponseError",
     "PipelineRequest",
     "PipelineResponse",
     "ServiceRequestError",
     "ServiceResponseError",
     "UserAgentPolicy",
-    "aiohttp",
     "missing_sentence",
-    "yarl",
+    "pycurl",
 ]

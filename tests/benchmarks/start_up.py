@@ -28,7 +28,7 @@ def section(runs: int, say: t.Callable[[str], None]) -> list[str]:
     memory = _peak_mb(MODULES) - _peak_mb("pass")
     say(f"start-up: {wall:.2f} s, {cpu:.2f} CPU s, {memory:.0f} MB")
     return [
-        "Loading the controller side with azure-core, azure-identity and aiohttp takes",
+        "Loading the controller side with azure-core, azure-identity and pycurl takes",
         f"{wall:.2f} s ({cpu:.2f} CPU s) and {memory:.0f} MB above a bare Python. Wanted: at most 0.25 s.",
     ]
 

@@ -9,7 +9,7 @@ import asyncio
 import typing as t
 from random import Random
 
-from azure.core.exceptions import IncompleteReadError, ServiceRequestError, ServiceResponseTimeoutError
+from azure.core.exceptions import ServiceResponseError, ServiceResponseTimeoutError
 from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import HttpRequest
 from azure.core.rest._http_response_impl_async import AsyncHttpResponseImpl
@@ -26,7 +26,7 @@ Ask = t.Callable[[HttpRequest], Reply]
 
 
 class Wire(AsyncHttpTransport[HttpRequest, AsyncHttpResponseImpl]):
-    """Raises what azure-core's aiohttp transport raises for what the simulator's faults do to a connection."""
+    """Raises what the product's transport raises for what the simulator's faults do to a connection."""
 
     def __init__(self, ask: Ask, random: Random) -> None:
         self._ask = ask
@@ -57,9 +57,9 @@ class Wire(AsyncHttpTransport[HttpRequest, AsyncHttpResponseImpl]):
         if self.cut or answer.done():
             return
         if reply.wire == "reset":
-            answer.set_exception(ServiceRequestError("Server disconnected"))
+            answer.set_exception(ServiceResponseError("Recv failure: Connection reset by peer (libcurl error 56)"))
         elif reply.wire == "truncate":
-            answer.set_exception(IncompleteReadError("Response payload is not completed"))
+            answer.set_exception(ServiceResponseError("transfer closed with 9 bytes remaining (libcurl error 18)"))
         else:
             answer.set_result(
                 Response(request, reply.response.status, dict(reply.response.headers), reply.response.body)
