@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import json
 import typing as t
 import uuid
@@ -31,10 +33,10 @@ from ._failures import explain
 from ._json import Json, child, children, text
 from ._libraries import (
     AsyncARMChallengeAuthenticationPolicy,
-    AsyncARMPipelineClient,
     AsyncHTTPPolicy,
     AsyncHttpResponse,
     AsyncHttpTransport,
+    AsyncPipeline,
     AsyncRetryPolicy,
     AsyncTokenCredential,
     ClientAuthenticationError,
@@ -87,19 +89,22 @@ class Arm:
     cloud: Cloud
     budget: Budget
     clock: Clock
-    pipeline: AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]
+    pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse]
     credential: AsyncTokenCredential
     # Monotonic second after which nothing is waited for any more.
     deadline: float = float("inf")
     # Where the resources are that are talked about; Compute counts calls per region.
     region: str = ""
     user_agent: str = USER_AGENT
+    # What Azure keeps about each request begins with the same for all requests of a run, and ends with their number.
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4())[:24])
+    numbers: t.Iterator[int] = field(default_factory=itertools.count)
     # Subscriptions that are behind another door, or behind one that stays shut, by lower-case id; REST for all others.
     elsewhere: t.Mapping[str, Arm | AppConsistentError] = field(default_factory=dict)
 
     def until(self, deadline: float) -> Arm:
         """Return the same door for somebody who has time until `deadline` only."""
-        return replace(self, deadline=min(self.deadline, deadline))
+        return self if deadline >= self.deadline else replace(self, deadline=deadline)
 
     def of(self, subscription: str) -> Arm:
         """Return the door to a subscription's resources; raise what keeps it shut."""
@@ -115,7 +120,8 @@ class Arm:
 
     def at(self, region: str) -> Arm:
         """Return the same door for requests about resources of a region."""
-        return replace(self, region=region.lower())
+        region = region.lower()
+        return self if region == self.region else replace(self, region=region)
 
     async def sign_in(self) -> None:
         """Get a token, so that wrong credentials show once and at once. Raise CredentialError."""
@@ -169,7 +175,7 @@ class Arm:
 
         A refusal whose status is `expected` is raised without looking for advice, which costs as much as the request.
         """
-        parameters = urlencode({"api-version": api_version, **(query or {})}, quote_via=quote)
+        parameters = _parameters(api_version, *(query or {}).items())
         url = f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}"
         return await self._send(method, url, body, doing, expected)
 
@@ -218,6 +224,8 @@ class Arm:
 
     def _own_url(self, url: str, doing: str) -> str:
         """Return `url` if it leads to this Resource Manager: the token must not go anywhere else."""
+        if url.startswith(f"{self.cloud.resource_manager}/"):
+            return url
         ours = urlsplit(self.cloud.resource_manager)
         theirs = urlsplit(url)
         # Azure may name a regional host below the same domain (westeurope.management.azure.com).
@@ -230,12 +238,13 @@ class Arm:
     async def _send(
         self, method: str, url: str, body: Json | None, doing: str, expected: t.Container[int] = ()
     ) -> Answer:
-        call = call_of(method, urlsplit(url).path, self.region)
+        call = call_of(method, url, self.region)
         try:
             async with self.budget.room(call):
-                response = await self.pipeline.send_request(
+                answered = await self.pipeline.run(
                     self._request(method, url, body), gate_deadline=self.deadline, doing=doing, call=call
                 )
+                response = answered.http_response
         except ClientAuthenticationError as error:
             raise _credential_error(str(error.message)) from error
         except (ServiceRequestError, ServiceResponseError) as error:
@@ -254,12 +263,17 @@ class Arm:
         headers = {
             "Accept": "application/json",
             "User-Agent": self.user_agent,
-            "x-ms-client-request-id": str(uuid.uuid4()),
+            "x-ms-client-request-id": f"{self.run_id}{next(self.numbers):012x}",
         }
         if body is None:
             return HttpRequest(method, url, headers=headers)
         headers["Content-Type"] = "application/json"
         return HttpRequest(method, url, headers=headers, content=json.dumps(body).encode())
+
+
+@functools.lru_cache(maxsize=64)
+def _parameters(api_version: str, *query: tuple[str, str]) -> str:
+    return urlencode({"api-version": api_version, **dict(query)}, quote_via=quote)
 
 
 def poll_pauses() -> t.Iterator[float]:
@@ -308,30 +322,23 @@ async def connect(
             cloud,
             budget,
             clock,
-            _pipeline(cloud, credential, transport, budget),
+            AsyncPipeline(transport, _policies(cloud, credential, budget)),
             credential,
             # With AZURE_HTTP_USER_AGENT behind it, as in every Azure SDK.
             user_agent=UserAgentPolicy(USER_AGENT).user_agent,
         )
 
 
-def _pipeline(
-    cloud: Cloud,
-    credential: AsyncTokenCredential,
-    transport: AsyncHttpTransport[t.Any, t.Any],
-    budget: Budget,
-) -> AsyncARMPipelineClient[HttpRequest, AsyncHttpResponse]:
-    return AsyncARMPipelineClient(
-        base_url=cloud.resource_manager,
-        transport=transport,
-        # No logging policy: operation URLs are signed and the headers hold the token. Headers that are the same for
-        # all requests are set where a request is made: three policies for them take as long as the TLS of a request.
-        policies=[
-            AsyncRetryPolicy(retry_total=4, retry_backoff_factor=0.5, retry_backoff_max=20),
-            GatePolicy(budget),
-            AsyncARMChallengeAuthenticationPolicy(credential, cloud.scope),
-        ],
-    )
+def _policies(
+    cloud: Cloud, credential: AsyncTokenCredential, budget: Budget
+) -> list[AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]]:
+    # No logging policy: operation URLs are signed and the headers hold the token. Headers that are the same for all
+    # requests are set where a request is made: three policies for them take as long as the TLS of a request.
+    return [
+        AsyncRetryPolicy(retry_total=4, retry_backoff_factor=0.5, retry_backoff_max=20),
+        GatePolicy(budget),
+        AsyncARMChallengeAuthenticationPolicy(credential, cloud.scope),
+    ]
 
 
 class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):

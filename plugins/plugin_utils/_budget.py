@@ -15,7 +15,7 @@ import asyncio
 import re
 import statistics
 import typing as t
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from ._clock import Clock
@@ -33,7 +33,7 @@ POLLING_SHARE = 0.5
 ON_THEIR_WAY = 64
 
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
-_TYPE = re.compile(r"/providers/(.+)", re.IGNORECASE)
+_TYPE = re.compile(r"/providers/([^?]+)", re.IGNORECASE)
 _ARM_HEADER = "x-ms-ratelimit-remaining-subscription-"
 _COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"
 _GRAPH_HEADER = "x-ms-user-quota-remaining"
@@ -66,7 +66,7 @@ class Budget:
     throttled_answers: int = 0
     waited: float = 0.0
     _buckets: dict[Key, RateBucket] = field(default_factory=dict)
-    _lines: dict[Call, _Line] = field(default_factory=dict)
+    _lines: defaultdict[Call, _Line] = field(default_factory=lambda: defaultdict(_Line))
     _polling: Counter[str] = field(default_factory=Counter)
     _durations: deque[float] = field(default_factory=lambda: deque(maxlen=200))
 
@@ -75,14 +75,14 @@ class Budget:
 
         Requests of one kind wait for the same buckets, so one that waits here could not go earlier anyway.
         """
-        return self._lines.setdefault(call, _Line()).room
+        return self._lines[call].room
 
     async def enter(self, call: Call, deadline: float) -> tuple[RateBucket, ...] | None:
         """Wait until a request of that kind may go; return what it drew from, None if it is too late for it.
 
         Requests of one kind go in the order in which they came. Hand what is returned to `leave`.
         """
-        line = self._lines.setdefault(call, _Line())
+        line = self._lines[call]
         if not line.scout_sent:
             line.scout_sent = True
         elif not line.scout_back.is_set():
@@ -101,7 +101,7 @@ class Budget:
 
     def leave(self, call: Call, taken: tuple[RateBucket, ...], headers: t.Mapping[str, str]) -> None:
         """Note an answer and what its headers say is left."""
-        line = self._lines.setdefault(call, _Line())
+        line = self._lines[call]
         line.scout_back.set()
         for bucket in taken:
             bucket.give_back()
@@ -124,7 +124,7 @@ class Budget:
         key = (call[0], call[1], policy.lower()) if policy else (call[0], _arm_kind(call))
         bucket = self._buckets.get(key) or self._first_seen(key, 0.0)
         bucket.refused(now, DEFAULT_PAUSE if retry_after is None else retry_after)
-        line = self._lines.setdefault(call, _Line())
+        line = self._lines[call]
         if bucket not in line.buckets:
             line.buckets = (*line.buckets, bucket)
 
@@ -169,13 +169,13 @@ class Budget:
         return line.buckets
 
 
-def call_of(method: str, path: str, region: str) -> Call:
+def call_of(method: str, url: str, region: str) -> Call:
     """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
-    provider = _TYPE.search(path)
+    provider = _TYPE.search(url)
     # Of ".../Microsoft.Compute/restorePointCollections/c/restorePoints/p" the types are every second part.
     parts = provider[1].split("/") if provider else []
     kind = "/".join([parts[0], *parts[1::2]]) if parts else "resources"
-    return (_subscription(path), region, f"{method} {kind.lower()}")
+    return (_subscription(url), region, f"{method} {kind.lower()}")
 
 
 def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:

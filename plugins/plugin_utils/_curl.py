@@ -3,8 +3,8 @@
 
 """azure-core's transport over libcurl, which takes less CPU per request and loads faster than aiohttp.
 
-libcurl's own rules hold for what is not said here: kept connections, proxies from the environment (https_proxy,
-HTTPS_PROXY, no_proxy, NO_PROXY; credentials in the proxy's address) and no redirects.
+libcurl's own rules hold for what is not said here: kept connections, no redirects, and for https the proxies of the
+environment (https_proxy, HTTPS_PROXY, no_proxy, NO_PROXY; credentials in the proxy's address).
 """
 
 from __future__ import annotations
@@ -117,25 +117,70 @@ class CurlResponse(AsyncHttpResponse):
         await self.close()
 
 
-class _Incoming:
-    """What has come back of one request."""
+class _Handle:
+    """One of libcurl's handles, with what has come back of the request that it sends just now."""
 
-    def __init__(self) -> None:
-        self.reason = ""
-        self.headers: dict[str, str] = {}
-        self.content = bytearray()
+    def __init__(self, ca_file: str, ca_path: str) -> None:
+        self.curl = pycurl.Curl()
+        self._lines: list[bytes] = []
+        self._parts: list[bytes] = []
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._parts.append)
+        for option, place in ((pycurl.CAINFO, ca_file), (pycurl.CAPATH, ca_path)):
+            if place:
+                self.curl.setopt(option, place)
+            else:
+                self.curl.unsetopt(option)
+        self.curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
+        self.curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        self.curl.setopt(pycurl.NOSIGNAL, 1)
+        self.curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
 
-    def take_header(self, line: bytes) -> None:
-        name, colon, value = line.decode("latin-1").strip().partition(":")
-        if colon:
-            self.headers[name] = value.strip()
-        elif name:
-            # A status line. What came before it (an interim answer, or that of a proxy) is no part of the answer.
-            self.reason = name.partition(" ")[2].partition(" ")[2]
-            self.headers.clear()
+    def prepare(self, request: HttpRequest, *, connection_timeout: float, read_timeout: float) -> None:
+        self._lines.clear()
+        self._parts.clear()
+        headers = [f"{name}: {value}" for name, value in request.headers.items()]
+        # libcurl would wait for a "100 Continue" before a large body, and name a type where there is none.
+        headers += ("Expect:",) if "Content-Type" in request.headers else ("Expect:", "Content-Type:")
+        lines = "\n".join(headers)
+        if "\r" in lines or lines.count("\n") >= len(headers):
+            raise ValueError("a header of a request holds a line break")
+        self.curl.setopt(pycurl.URL, request.url)
+        # libcurl would write the escapes of a path in capitals.
+        scheme, _colon, rest = request.url.partition("://")
+        self.curl.setopt(pycurl.REQUEST_TARGET, f"/{rest.partition('/')[2]}")
+        if scheme == "https":
+            self.curl.unsetopt(pycurl.PROXY)
+        else:
+            # A machine's own identity is asked for like this, at an address that is not for a proxy.
+            self.curl.setopt(pycurl.PROXY, "")
+        content = request.content
+        if isinstance(content, dict):
+            content = urlencode(content)
+        elif content is None and request.method in ("POST", "PUT", "PATCH"):
+            content = b""
+        if content is None:
+            self.curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            self.curl.setopt(pycurl.POSTFIELDS, content)
+        self.curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+        self.curl.setopt(pycurl.HTTPHEADER, lines.encode().split(b"\n"))
+        self.curl.setopt(pycurl.CONNECTTIMEOUT_MS, math.ceil(connection_timeout * 1000))
+        # libcurl looks at the speed once a second.
+        self.curl.setopt(pycurl.LOW_SPEED_TIME, math.ceil(read_timeout))
 
-    def take_content(self, part: bytes) -> None:
-        self.content += part
+    def answer(self, request: HttpRequest) -> CurlResponse:
+        reason = ""
+        headers: dict[str, str] = {}
+        for line in b"".join(self._lines).decode("latin-1").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers[name] = value.strip()
+            elif name:
+                # A status line. What came before it (an interim answer, or that of a proxy) is no part of the answer.
+                reason = name.partition(" ")[2].partition(" ")[2]
+                headers.clear()
+        return CurlResponse(request, self.curl.getinfo(pycurl.RESPONSE_CODE), reason, headers, b"".join(self._parts))
 
 
 class CurlTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
@@ -148,9 +193,9 @@ class CurlTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
 
     def __init__(self, clock: Clock, ca_file: str = "") -> None:
         self._clock = clock
-        self._ca_file, self._ca_path = _trusted(ca_file)
+        self._trusted = _trusted(ca_file)
         self._room = asyncio.Semaphore(CONNECTIONS)
-        self._idle: list[pycurl.Curl] = []
+        self._idle: list[_Handle] = []
         self._multi = pycurl.AsyncCurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, CONNECTIONS)
 
@@ -176,57 +221,22 @@ class CurlTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
         Raise ServiceRequestError where it cannot have arrived, ServiceResponseError where it may have.
         """
         async with self._room:
-            curl = self._idle.pop() if self._idle else pycurl.Curl()
-            incoming = _Incoming()
-            self._prepare(curl, request, options)
-            curl.setopt(pycurl.HEADERFUNCTION, incoming.take_header)
-            curl.setopt(pycurl.WRITEFUNCTION, incoming.take_content)
+            handle = self._idle.pop() if self._idle else _Handle(*self._trusted)
+            handle.prepare(
+                request,
+                connection_timeout=options.get("connection_timeout", PATIENCE),
+                read_timeout=options.get("read_timeout", PATIENCE),
+            )
             try:
-                await self._multi.perform(curl)
-                status = curl.getinfo(pycurl.RESPONSE_CODE)
+                await self._multi.perform(handle.curl)
+                return handle.answer(request)
             except pycurl.error as error:
                 code, message = error.args
-                kind = ServiceResponseError if curl.getinfo(pycurl.REQUEST_SIZE) else ServiceRequestError
+                kind = ServiceResponseError if handle.curl.getinfo(pycurl.REQUEST_SIZE) else ServiceRequestError
                 raise kind(f"{message or 'no details'} (libcurl error {code})", error=error) from error
             finally:
                 # The connection is not the handle's: it stays open.
-                curl.reset()
-                self._idle.append(curl)
-        return CurlResponse(request, status, incoming.reason, incoming.headers, bytes(incoming.content))
-
-    def _prepare(self, curl: pycurl.Curl, request: HttpRequest, options: t.Mapping[str, t.Any]) -> None:
-        headers = [f"{name}: {value}" for name, value in request.headers.items()]
-        # libcurl would wait for a "100 Continue" before a large body, and name a type where there is none.
-        headers += ["Expect:"] if "Content-Type" in request.headers else ["Expect:", "Content-Type:"]
-        if any("\r" in line or "\n" in line for line in headers):
-            raise ValueError("a header of a request holds a line break")
-        curl.setopt(pycurl.URL, request.url)
-        host, slash, target = request.url.removeprefix("https://").partition("/")
-        if slash and host != "http:":
-            # libcurl would write the escapes of a path in capitals. A proxy for http, though, wants the whole address.
-            curl.setopt(pycurl.REQUEST_TARGET, f"/{target}")
-        curl.setopt(pycurl.CUSTOMREQUEST, request.method)
-        curl.setopt(pycurl.HTTPHEADER, [line.encode() for line in headers])
-        content = request.content
-        if content is None and request.method in ("POST", "PUT", "PATCH"):
-            content = b""
-        if content is not None:
-            curl.setopt(pycurl.POSTFIELDS, urlencode(content) if isinstance(content, dict) else content)
-        if self._ca_file:
-            curl.setopt(pycurl.CAINFO, self._ca_file)
-        else:
-            curl.unsetopt(pycurl.CAINFO)
-        if self._ca_path:
-            curl.setopt(pycurl.CAPATH, self._ca_path)
-        else:
-            curl.unsetopt(pycurl.CAPATH)
-        curl.setopt(pycurl.ACCEPT_ENCODING, "gzip, deflate")
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, math.ceil(options.get("connection_timeout", PATIENCE) * 1000))
-        # libcurl looks at the speed once a second.
-        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
-        curl.setopt(pycurl.LOW_SPEED_TIME, math.ceil(options.get("read_timeout", PATIENCE)))
+                self._idle.append(handle)
 
 
 def _trusted(ca_file: str) -> tuple[str, str]:

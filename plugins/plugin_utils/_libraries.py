@@ -22,7 +22,7 @@ try:
         ServiceRequestError,
         ServiceResponseError,
     )
-    from azure.core.pipeline import PipelineRequest, PipelineResponse
+    from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
     from azure.core.pipeline.policies import (
         AsyncHTTPPolicy,
         AsyncRetryPolicy,
@@ -31,7 +31,6 @@ try:
     from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.core.utils import CaseInsensitiveDict
-    from azure.mgmt.core import AsyncARMPipelineClient
     from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 except ImportError as _error:
     MISSING = str(_error)
@@ -56,10 +55,10 @@ def missing_sentence() -> str:
 __all__ = [
     "MISSING",
     "AsyncARMChallengeAuthenticationPolicy",
-    "AsyncARMPipelineClient",
     "AsyncHTTPPolicy",
     "AsyncHttpResponse",
     "AsyncHttpTransport",
+    "AsyncPipeline",
     "AsyncRetryPolicy",
     "AsyncTokenCredential",
     "CaseInsensitiveDict",

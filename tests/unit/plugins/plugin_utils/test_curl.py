@@ -220,6 +220,14 @@ def test_a_header_cannot_smuggle_another_one() -> None:
     assert server.requests == []
 
 
+def test_a_machines_own_identity_is_not_asked_for_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("all_proxy", "http://127.0.0.1:1")
+    server = Server()
+    play(server, lambda transport, it: transport.send(HttpRequest("GET", f"{it.url}/metadata/identity")))
+    assert server.requests[0].startswith("GET /metadata/identity HTTP/1.1")
+
+
 @pytest.mark.parametrize(
     ("environment", "through"),
     [
