@@ -8,7 +8,6 @@ import re
 from dataclasses import dataclass
 
 from ._errors import redact
-from ._failure_catalogue import CATALOGUE
 from ._failure_entry import Entry, Retry
 
 __all__ = ("Explanation", "Retry", "application_consistency_is_tried", "explain", "starts_writer_fallback")
@@ -39,10 +38,17 @@ class Explanation:
     """The title of the page to read, empty when there is none."""
 
 
+def _catalogue() -> tuple[Entry, ...]:
+    # Ansible compiles a collection's files in each run. These are the longest, and a run without a failure needs none.
+    from ._failure_catalogue import CATALOGUE
+
+    return CATALOGUE
+
+
 def explain(code: str, message: str, *, status: int | None = None, os: str | None = None) -> Explanation:
     """Explain a failure; `status` is that of the HTTP answer and `os` is `linux` or `windows`, where known."""
     failure = _Failure(code, message, status, os)
-    fits = [(fit, entry) for entry in CATALOGUE if (fit := _fit(entry, failure)) is not None]
+    fits = [(fit, entry) for entry in _catalogue() if (fit := _fit(entry, failure)) is not None]
     if not fits:
         return _unknown(code, message, failure)
     best = max(fits, key=lambda pair: pair[0])[1]
@@ -51,7 +57,7 @@ def explain(code: str, message: str, *, status: int | None = None, os: str | Non
 
 def starts_writer_fallback(key: str) -> bool:
     """Whether Azure does not ask the VSS writers in the next attempts after this failure."""
-    return any(entry.writer_failed for entry in CATALOGUE if entry.key == key)
+    return any(entry.writer_failed for entry in _catalogue() if entry.key == key)
 
 
 def application_consistency_is_tried(attempts_since_writer_failure: int) -> bool:

@@ -9,7 +9,6 @@ restore point collections keeps old points from being deleted until the limit of
 
 from __future__ import annotations
 
-import typing as t
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,7 +17,7 @@ from ._errors import Conflict, InvalidInput, NotFound
 from ._finding import Finding
 from ._guard_lift import Lift, read_lift, remove_lift, write_lift
 from ._json import Json
-from ._locks import CAN_NOT_DELETE, LONGEST_NOTE, Lock, lock_path, locks_at, remove_lock, set_lock
+from ._locks import CAN_NOT_DELETE, LONGEST_NOTE, Lock, lock_findings, lock_path, locks_at, remove_lock, set_lock
 from ._machine import Extension, Machine, read_machine
 from ._policy import (
     Exemption,
@@ -225,48 +224,6 @@ async def _locked(arm: Arm, extension: Extension, guard: Guard, subject: str) ->
             status=error.status,
             advice="Have it installed with snapshot_extension, then guard it again.",
         ) from error
-
-
-def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_id: str) -> list[Finding]:
-    """Return what the locks that hold for a machine's extension or collection do to restore points."""
-    found = []
-    for lock in locks:
-        where = lock.scope.rpartition("/")[2]
-        if lock.covers(collection.path) and lock.forbids_writing:
-            found.append(
-                Finding(
-                    "lock_forbids_restore_points",
-                    True,
-                    f"The ReadOnly lock {lock.name} on {where} covers the restore point collection {collection.name}, "
-                    "so no point can be made or removed",
-                    f"Remove the lock {lock.name}, or name a group without one with collection_resource_group.",
-                    "Lock your resources to protect your infrastructure",
-                )
-            )
-        elif lock.covers(collection.path) and lock.forbids_deletion:
-            found.append(
-                Finding(
-                    "lock_covers_restore_points",
-                    False,
-                    f"The lock {lock.name} on {where} covers the restore point collection {collection.name}: old "
-                    "points cannot be removed, and at 500 Azure makes no new ones",
-                    f"Remove the lock {lock.name} and guard the extension itself, or keep the points in a group "
-                    "without a lock (collection_resource_group).",
-                    "Lock your resources to protect your infrastructure",
-                )
-            )
-        elif lock.covers(extension_id) and lock.forbids_writing:
-            found.append(
-                Finding(
-                    "lock_forbids_extension",
-                    False,
-                    f"The ReadOnly lock {lock.name} on {where} covers the VM, so Azure cannot install or update its "
-                    "extensions",
-                    f"Remove the lock {lock.name} or make it a CanNotDelete lock.",
-                    "Lock your resources to protect your infrastructure",
-                )
-            )
-    return found
 
 
 def _check_ours(lock: Lock, state: State) -> None:

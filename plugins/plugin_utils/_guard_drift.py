@@ -14,10 +14,10 @@ from ._arm import Arm, poll_pauses
 from ._each_machine import Report
 from ._errors import AppConsistentError, InvalidInput
 from ._extension import ensure_present, settled, state_of
-from ._guard import Guard, describe_guard, ensure_guarded, lock_findings, read_state
+from ._guard import Guard, describe_guard, ensure_guarded, read_state
 from ._guard_lift import read_lift
 from ._json import Json
-from ._locks import lock_path
+from ._locks import lock_findings, lock_path
 from ._machine import SNAPSHOT_TYPES, Machine, read_machine
 from ._repair import repair
 from ._target import Target

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from ._arm import Arm
 from ._errors import NotFound
+from ._finding import Finding
 from ._json import Json, child, text
+from ._restore_points import CollectionId
 
 LOCKS_API = "2020-05-01"
 CAN_NOT_DELETE = "CanNotDelete"
@@ -112,3 +114,45 @@ def lock_path(scope: str, name: str) -> str:
 def _lock(item: Json) -> Lock:
     properties = child(item, "properties")
     return Lock(text(item, "id"), text(item, "name"), text(properties, "level"), text(properties, "notes"))
+
+
+def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_id: str) -> list[Finding]:
+    """Return what the locks that hold for a machine's extension or collection do to restore points."""
+    found = []
+    for lock in locks:
+        where = lock.scope.rpartition("/")[2]
+        if lock.covers(collection.path) and lock.forbids_writing:
+            found.append(
+                Finding(
+                    "lock_forbids_restore_points",
+                    True,
+                    f"The ReadOnly lock {lock.name} on {where} covers the restore point collection {collection.name}, "
+                    "so no point can be made or removed",
+                    f"Remove the lock {lock.name}, or name a group without one with collection_resource_group.",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+        elif lock.covers(collection.path) and lock.forbids_deletion:
+            found.append(
+                Finding(
+                    "lock_covers_restore_points",
+                    False,
+                    f"The lock {lock.name} on {where} covers the restore point collection {collection.name}: old "
+                    "points cannot be removed, and at 500 Azure makes no new ones",
+                    f"Remove the lock {lock.name} and guard the extension itself, or keep the points in a group "
+                    "without a lock (collection_resource_group).",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+        elif lock.covers(extension_id) and lock.forbids_writing:
+            found.append(
+                Finding(
+                    "lock_forbids_extension",
+                    False,
+                    f"The ReadOnly lock {lock.name} on {where} covers the VM, so Azure cannot install or update its "
+                    "extensions",
+                    f"Remove the lock {lock.name} or make it a CanNotDelete lock.",
+                    "Lock your resources to protect your infrastructure",
+                )
+            )
+    return found

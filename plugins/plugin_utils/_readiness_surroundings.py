@@ -17,9 +17,8 @@ from datetime import datetime, timedelta
 from ._arm import Arm
 from ._errors import AppConsistentError
 from ._finding import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Finding
-from ._guard import lock_findings
 from ._json import Json, child, text
-from ._locks import Lock, LocksByScope, locks_of_subscription
+from ._locks import Lock, LocksByScope, lock_findings, locks_of_subscription
 from ._machine import SNAPSHOT_TYPES, Machine
 from ._policies_in_force import (
     AssignedPolicy,
