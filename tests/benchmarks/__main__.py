@@ -42,7 +42,8 @@ def main() -> int:
         "windows": lambda: windows_guests.section(options.runs, say),
     }
     kept = read(options.output) if options.only else {}
-    for name in options.only or TITLES:
+    # In this order, whichever are asked for: memory is only told above that of this process, and `throttled` fills it.
+    for name in (name for name in TITLES if name in (options.only or TITLES)):
         say(f"{TITLES[name]} ...")
         lines = sections[name]()
         runs = "" if name == "throttled" else f" Counted runs: {options.runs}; the figures are medians."
