@@ -136,8 +136,8 @@ class FleetAction(AzureAction):
 
     def show(self, params: Json, lines: t.Iterable[str]) -> None:
         if not params["quiet"]:
-            for line in lines:
-                tell(line)
+            # At once: Ansible sends whatever is told from the task's process to its own by itself.
+            tell("\n".join(lines))
 
 
 def find_vm_id(option: str, variables: t.Mapping[str, t.Any], host: str) -> VmId:

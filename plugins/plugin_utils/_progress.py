@@ -71,9 +71,9 @@ def table(outcomes: t.Sequence[Outcome]) -> list[str]:
     lines = [_join((*_COLUMNS[:5],), widths) + _COLUMNS[5]]
     for outcome, row in zip(ordered, rows, strict=True):
         notes = _notes(outcome)
-        wrapped = textwrap.wrap(notes, max(40, _WIDTH - indent), break_on_hyphens=False) or [""]
-        lines.append((_join(row, widths) + wrapped[0]).rstrip())
-        lines.extend(" " * indent + rest for rest in wrapped[1:])
+        first, *others = textwrap.wrap(notes, max(40, _WIDTH - indent), break_on_hyphens=False) if notes else [""]
+        lines.append((_join(row, widths) + first).rstrip())
+        lines.extend(" " * indent + rest for rest in others)
     short = [outcome for outcome in outcomes if not outcome.good]
     lines.append(f"{len(outcomes) - len(short)} of {len(outcomes)} VMs have what was asked for.")
     return lines
