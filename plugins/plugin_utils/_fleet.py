@@ -39,7 +39,7 @@ from ._retention import Pruned, surplus
 from ._spans import words
 from ._target import Target
 from ._verdict import Outcome, Verdict, from_error, judge
-from ._wish import Adopt, Keep, Step, TooEarly, Wish, next_step, of_schedule
+from ._wish import Adopt, Keep, Make, Step, TooEarly, Wish, next_step, of_schedule
 
 _AGAIN = "Run this again."
 # Seconds before a machine is tried again after a failure that passes by itself, such as a change to it meanwhile.
@@ -275,11 +275,10 @@ class _Work:
         self.machine = machine = await read_machine(self.arm, self.target.vm)
         # Compute counts calls per region, and only the machine tells its own.
         self.arm = self.arm.at(machine.location)
-        collection = await read_collection(self.arm, self.where)
-        if collection is not None:
-            check_owner(collection, self.target.vm.path, f"the VM {self.target.vm.name}")
-            check_not_deleting(collection)
-            self.failed_before = any(point.failed and of_schedule(point, wish.schedule) for point in collection.points)
+        # Where the first machines had no collection, the list that is read for them tells of the others, too.
+        collection = None
+        if self.survey is None or not self.survey.lacks(self.where):
+            collection = await self._collection(wish)
         step = next_step(wish, collection, self._now())
         if isinstance(step, (Keep, Adopt)):
             return await self._settle(step)
@@ -295,7 +294,29 @@ class _Work:
             return self._refused(found)
         if self.check:
             return replace(self._outcome(Verdict.PLANNED), findings=found)
-        return replace(await self._make(step.name, collection, machine.location), findings=found)
+        if collection is None:
+            self.board.put(self.target.host, "creating")
+            made = await make_collection(self.arm, self.where, location=machine.location, source_id=self.target.vm.path)
+            self.wrote = True
+            if not made:
+                # Another run was faster, and may have begun a point in it.
+                step = next_step(wish, await self._collection(wish), self._now())
+        outcome = await self._make_or_settle(step)
+        return replace(outcome, findings=found) if found else outcome
+
+    async def _collection(self, wish: Wish) -> Collection | None:
+        """Read what there is of earlier points; raise where it cannot take another one of this machine."""
+        collection = await read_collection(self.arm, self.where)
+        if collection is not None:
+            check_owner(collection, self.target.vm.path, f"the VM {self.target.vm.name}")
+            check_not_deleting(collection)
+            self.failed_before = any(point.failed and of_schedule(point, wish.schedule) for point in collection.points)
+        return collection
+
+    async def _make_or_settle(self, step: Step) -> Outcome:
+        if isinstance(step, TooEarly):
+            return self._too_early(step)
+        return await (self._make(step.name) if isinstance(step, Make) else self._settle(step))
 
     def _refused(self, found: tuple[Finding, ...]) -> Outcome:
         blocking = [finding for finding in found if finding.blocks]
@@ -333,12 +354,9 @@ class _Work:
         # What could not be read is the same for all machines: the survey tells it once.
         return tuple(finding for finding in found if finding.code != NOT_CHECKED)
 
-    async def _make(self, name: str, collection: Collection | None, location: str) -> Outcome:
+    async def _make(self, name: str) -> Outcome:
         """Ask Azure for the point and wait for it."""
         self.board.put(self.target.host, "creating")
-        if collection is None:
-            await make_collection(self.arm, self.where, location=location, source_id=self.target.vm.path)
-            self.wrote = True
         # From here on the point may be there, whatever comes back.
         self.name = name
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import typing as t
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -61,6 +62,8 @@ class Surroundings:
     shared_disks: set[str] | None = None
     # By the key of the machine: the ids of its collections.
     collections: dict[str, list[str]] | None = None
+    # All of them, in small letters.
+    collection_paths: set[str] = field(default_factory=set)
     # By resource group: the policies in force there that keep the extension out, or may.
     policies: dict[str, list[AssignedPolicy]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
@@ -74,30 +77,37 @@ class Survey:
         self._groups: dict[str, set[str]] = {}
         for target in targets:
             self._groups.setdefault(target.vm.subscription.lower(), set()).add(target.vm.group.lower())
-        self._readings: dict[str, asyncio.Task[Surroundings]] = {}
+        self._readings: dict[str, asyncio.Task[None]] = {}
+        self._around: defaultdict[str, Surroundings] = defaultdict(Surroundings)
 
     async def around(self, vm: VmId) -> Surroundings:
         name = vm.subscription.lower()
+        around = self._around[name]
         if name not in self._readings:
-            reading = _survey(self._arm.of(name), name, sorted(self._groups[name]))
+            reading = _survey(self._arm.of(name), around, name, sorted(self._groups[name]))
             self._readings[name] = asyncio.create_task(reading)
         # Whoever asks may be told to end; the others wait for the same reading.
-        return await asyncio.shield(self._readings[name])
+        await asyncio.shield(self._readings[name])
+        return around
+
+    def lacks(self, collection: CollectionId) -> bool:
+        """Tell whether it is known by now, without asking for it alone, that there was no such collection."""
+        around = self._around[collection.subscription.lower()]
+        return around.collections is not None and collection.path.lower() not in around.collection_paths
 
     @property
     def unread(self) -> list[str]:
         """What could not be read, a sentence each."""
-        done = [task.result() for task in self._readings.values() if task.done() and not task.cancelled()]
-        return list(dict.fromkeys(sentence for around in done for sentence in around.unread))
+        done = [name for name, task in self._readings.items() if task.done() and not task.cancelled()]
+        return list(dict.fromkeys(sentence for name in done for sentence in self._around[name].unread))
 
 
-async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surroundings:
-    around = Surroundings()
+async def _survey(arm: Arm, around: Surroundings, subscription: str, groups: t.Sequence[str]) -> None:
     locks: list[Lock] | None
-    locks, around.shared_disks, around.collections = await asyncio.gather(
+    locks, around.shared_disks, _nothing = await asyncio.gather(
         _read(around.unread, locks_of_subscription(arm, subscription)),
         _read(around.unread, _shared_disks(arm, subscription)),
-        _read(around.unread, _collections(arm, subscription)),
+        _list_collections(arm, around, subscription),
     )
     around.locks = LocksByScope(locks or ())
     definitions: dict[str, Json] = {}
@@ -110,7 +120,13 @@ async def _survey(arm: Arm, subscription: str, groups: t.Sequence[str]) -> Surro
     ):
         found = await _in_force(arm, around, assignments or [], definitions)
         around.policies[group] = await _not_exempt(arm, around, group_path(subscription, group), found)
-    return around
+
+
+async def _list_collections(arm: Arm, around: Surroundings, subscription: str) -> None:
+    """Set the collections as soon as they are there: machines that come later are spared a request."""
+    found = await _read(around.unread, _collections(arm, subscription))
+    around.collection_paths = {path.lower() for paths in (found or {}).values() for path in paths}
+    around.collections = found
 
 
 async def _in_force(

@@ -237,13 +237,16 @@ def check_not_deleting(collection: Collection) -> None:
 
 async def make_collection(
     arm: Arm, where: CollectionId, *, location: str, source_id: str, tags: t.Mapping[str, str] | None = None
-) -> None:
-    """Make the collection for the machine (or, for copies, the collection) `source_id`."""
+) -> bool:
+    """Make the collection for the machine (or, for copies, the collection) `source_id`; tell whether there was none.
+
+    Azure answers 201 to whoever made it and 200 where it was there (OpenAPI, RestorePointCollections_CreateOrUpdate).
+    """
     body: Json = {"location": location, "properties": {"source": {"id": source_id}}}
     if tags:
         body["tags"] = dict(tags)
     doing = f"make the restore point collection {where.name} in the resource group {where.group}"
-    await arm.request("PUT", where.path, RESTORE_POINT_API, doing=doing, body=body)
+    return (await arm.request("PUT", where.path, RESTORE_POINT_API, doing=doing, body=body)).status == 201
 
 
 async def begin_point(

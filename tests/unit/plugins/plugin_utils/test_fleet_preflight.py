@@ -14,6 +14,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_point
     CollectionId,
     Consistency,
     begin_point,
+    default_collection,
     make_collection,
 )
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
@@ -90,3 +91,56 @@ def test_a_point_that_somebody_else_is_making_is_waited_for(azure: Stage) -> Non
     assert outcome.verdict is Verdict.REACHED
     asked = [seen.path.rpartition("/")[2] for seen in azure.simulator.writes if "/restorePoints/" in seen.path]
     assert asked == ["p", outcome.point.name if outcome.point else ""]
+
+
+def reads_of_one_collection(azure: Stage) -> int:
+    return sum(
+        seen.method == "GET" and seen.path.rpartition("/")[0].endswith("/restorePointCollections")
+        for seen in azure.simulator.requests
+    )
+
+
+def test_where_the_first_machines_have_no_collection_the_others_are_not_asked_about(azure: Stage) -> None:
+    azure.vms({"name": "db{n}", "count": 300, **READY})
+    outcomes = azure.take()
+    assert {outcome.verdict for outcome in outcomes.values()} == {Verdict.REACHED}
+    assert reads_of_one_collection(azure) < 300 / 2
+    # Where there are collections, each has to be looked into.
+    before = reads_of_one_collection(azure)
+    azure.take()
+    assert reads_of_one_collection(azure) == before + 300
+
+
+def test_a_collection_made_since_the_list_was_read_is_found_with_its_point(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    (target,) = azure.targets()
+
+    async def story(arm: Arm) -> list[Outcome]:
+        survey = Survey(arm, [target])
+        await survey.around(target.vm)
+        assert survey.lacks(default_collection(target.vm, ""))
+        (theirs,) = await take_all(arm, [target], Wish(), check=False)
+        (ours,) = await take_all(arm, [target], Wish(), check=False, survey=survey)
+        return [theirs, ours]
+
+    theirs, ours = azure.run(story)
+    assert (theirs.verdict, ours.verdict) == (Verdict.REACHED, Verdict.FRESH)
+    assert ours.point is not None
+    assert theirs.point is not None
+    assert ours.point.name == theirs.point.name
+    assert sum("/restorePoints/" in seen.path for seen in azure.simulator.writes) == 1
+
+
+def test_a_list_that_may_not_be_read_tells_nothing_of_a_collection(azure: Stage) -> None:
+    azure.vms({"name": "db{n}", "count": 3, **READY})
+    action = "*/restorePointCollections/read"
+    azure.simulator.add_fault("error", method="GET", action=action, times=1, status=403, code="AuthorizationFailed")
+
+    async def story(arm: Arm) -> list[Outcome]:
+        survey = Survey(arm, azure.targets())
+        await survey.around(azure.targets()[0].vm)
+        assert len(survey.unread) == 1
+        return await take_all(arm, azure.targets(), Wish(), check=False, survey=survey)
+
+    assert {outcome.verdict for outcome in azure.run(story)} == {Verdict.REACHED}
+    assert reads_of_one_collection(azure) == 3
