@@ -70,9 +70,9 @@ class PlainRequest(HttpRequest):
     azure-core looks for these names in each request, and answers for those that are not there in a slow way.
     """
 
-    multipart_mixed_info: t.ClassVar[None] = None
-    files: t.ClassVar[None] = None
-    body: t.ClassVar[None] = None
+    multipart_mixed_info: t.Any = None
+    files: t.Any = None
+    body: t.Any = None
 
     def prepare_multipart_body(self, content_index: int = 0) -> int:
         return content_index

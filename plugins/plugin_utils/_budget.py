@@ -12,8 +12,6 @@ headers tell how much is left of each bucket, requests wait in line until there 
 from __future__ import annotations
 
 import asyncio
-import re
-import statistics
 import typing as t
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
@@ -32,8 +30,6 @@ POLLING_SHARE = 0.5
 # waits where nothing is made for it yet, which takes a part of the memory.
 ON_THEIR_WAY = 64
 
-_SUBSCRIPTION = re.compile(r"/subscriptions/([^/?]+)", re.IGNORECASE)
-_TYPE = re.compile(r"/providers/([^?]+)", re.IGNORECASE)
 _ARM_HEADER = "x-ms-ratelimit-remaining-subscription-"
 _COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"
 _GRAPH_HEADER = "x-ms-user-quota-remaining"
@@ -140,7 +136,8 @@ class Budget:
         a subscription together use up more than their share of its reads.
         """
         if polled == 0 and len(self._durations) >= 5:
-            planned = max(planned, min(statistics.median(self._durations), 60.0))
+            middle = sorted(self._durations)[len(self._durations) // 2]
+            planned = max(planned, min(middle, 60.0))
         subscription = _subscription(url)
         reads = self._buckets.get((subscription, "reads"))
         if reads is None:
@@ -171,11 +168,11 @@ class Budget:
 
 def call_of(method: str, url: str, region: str) -> Call:
     """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
-    provider = _TYPE.search(url)
-    # Of ".../Microsoft.Compute/restorePointCollections/c/restorePoints/p" the types are every second part.
-    parts = provider[1].split("/") if provider else []
-    kind = "/".join([parts[0], *parts[1::2]]) if parts else "resources"
-    return (_subscription(url), region, f"{method} {kind.lower()}")
+    _before, found, provider = url.lower().partition("?")[0].partition("/providers/")
+    # Of ".../microsoft.compute/restorepointcollections/c/restorepoints/p" the types are every second part.
+    parts = provider.split("/")
+    kind = "/".join([parts[0], *parts[1::2]]) if found else "resources"
+    return (_subscription(url), region, f"{method} {kind}")
 
 
 def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:
@@ -205,8 +202,8 @@ def counts_one_resource_only(policy: str) -> bool:
 
 
 def _subscription(url: str) -> str:
-    found = _SUBSCRIPTION.search(url)
-    return found[1].lower() if found else "-"
+    path = url.lower().partition("?")[0]
+    return path.partition("/subscriptions/")[2].partition("/")[0] or "-"
 
 
 def _arm_kind(call: Call) -> str:

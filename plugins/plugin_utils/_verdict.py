@@ -93,6 +93,8 @@ class Outcome:
 
 def judge(outcome: Outcome, point: RestorePoint, wish: Wish, os: str) -> Outcome:
     """Return the verdict on a point that Azure has finished, well or not."""
+    if point.finished and point.consistency >= wish.minimum:
+        return replace(outcome, point=point, verdict=Verdict.REACHED)
     outcome = replace(outcome, point=point)
     if point.failed:
         failed = explain("", point.failure, os=os) if point.failure else None
@@ -106,8 +108,6 @@ def judge(outcome: Outcome, point: RestorePoint, wish: Wish, os: str) -> Outcome
         )
     if not point.finished:
         return replace(outcome, verdict=Verdict.RUNNING, cause=f"The restore point {point.name} is {point.state}")
-    if point.consistency >= wish.minimum:
-        return replace(outcome, verdict=Verdict.REACHED)
     cause, advice = shortfall(point.consistency, os)
     return replace(outcome, verdict=Verdict.DEGRADED, cause=cause, advice=advice)
 
