@@ -11,12 +11,12 @@ from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
 from ..plugin_utils._each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
 from ..plugin_utils._errors import AppConsistentError
-from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._guard import Guard
 from ..plugin_utils._guard_drift import Watch, watch_over
 from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
 from ..plugin_utils._policy import ensure_assigned, not_effective_yet
+from ..plugin_utils._reported_targets import targets_of
 from ..plugin_utils._spans import parse
 from ..plugin_utils._target import Target
 from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish

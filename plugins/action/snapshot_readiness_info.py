@@ -8,10 +8,10 @@ from __future__ import annotations
 from ..plugin_utils._arm import Arm
 from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, tell
 from ..plugin_utils._each_machine import each, raise_if_nobody_answered, result_of, table
-from ..plugin_utils._fleet_targets import targets_of
 from ..plugin_utils._json import Json
 from ..plugin_utils._readiness_fleet import Question, readiness
 from ..plugin_utils._readiness_surroundings import Survey
+from ..plugin_utils._reported_targets import targets_of
 from ..plugin_utils._wish_options import WISH_SPEC, read_wish
 
 _NAMES = ("consistency", "exclude_disks", "collection_resource_group", "min_interval")

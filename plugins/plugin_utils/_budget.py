@@ -28,7 +28,7 @@ ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0, "graph": 3.0}
 POLLING_SHARE = 0.5
 # Requests of one kind that are on their way or at the gate at once: more than the connections carry. Each of the others
 # waits where nothing is made for it yet, which takes a part of the memory.
-ON_THEIR_WAY = 64
+ON_THEIR_WAY = 32
 
 _ARM_HEADER = "x-ms-ratelimit-remaining-subscription-"
 _COMPUTE_HEADER = "x-ms-ratelimit-remaining-resource"

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ._azure_action import find_vm_id
-from ._each_machine import Report, failed
 from ._errors import AppConsistentError, InvalidInput
 from ._json import Json
 from ._target import Target
@@ -38,19 +37,3 @@ def find_targets(
         else:
             targets.append(Target(host, vm, application=application, wave=wave))
     return targets, refused
-
-
-def targets_of(given: t.Mapping[str, t.Any] | None, task_vars: Json) -> tuple[list[Target], list[Report]]:
-    """Return the machines, and a report for each host whose id cannot be used."""
-    targets, refused = find_targets(given, task_vars)
-    return targets, [failed(host, _uniform(error)) for host, error in refused]
-
-
-def _uniform(error: AppConsistentError) -> AppConsistentError:
-    """Say of an instance of a uniform scale set what the bad id alone does not."""
-    if "/virtualmachinescalesets/" not in error.message.lower():
-        return error
-    return AppConsistentError(
-        f"{error.message}: it is in a scale set of uniform orchestration, which restore points do not support",
-        advice="Protect such instances by other means; those of flexible orchestration have ids of virtual machines.",
-    )
