@@ -275,9 +275,10 @@ class _Work:
         self.machine = machine = await read_machine(self.arm, self.target.vm)
         # Compute counts calls per region, and only the machine tells its own.
         self.arm = self.arm.at(machine.location)
-        # Where the first machines had no collection, the list that is read for them tells of the others, too.
+        # Where the first machines had no collection, the list that is read for them tells of the others, too. It is
+        # older than what this run has made.
         collection = None
-        if self.survey is None or not self.survey.lacks(self.where):
+        if self.wrote or self.survey is None or not self.survey.lacks(self.where):
             collection = await self._collection(wish)
         step = next_step(wish, collection, self._now())
         if isinstance(step, (Keep, Adopt)):

@@ -144,3 +144,17 @@ def test_a_list_that_may_not_be_read_tells_nothing_of_a_collection(azure: Stage)
 
     assert {outcome.verdict for outcome in azure.run(story)} == {Verdict.REACHED}
     assert reads_of_one_collection(azure) == 3
+
+
+def test_a_machine_that_is_tried_again_has_its_collection_made_once(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.simulator.add_fault(
+        "operation_fails",
+        times=1,
+        code="OperationNotAllowed",
+        message="Changes were made to the Virtual Machine while the operation 'Create Restore Point' was in progress.",
+    )
+    assert azure.take()["db1"].verdict is Verdict.REACHED
+    paths = [seen.path.rpartition("/")[0] for seen in azure.simulator.writes if seen.method == "PUT"]
+    assert sum(path.endswith("/restorePointCollections") for path in paths) == 1
+    assert sum(path.endswith("/restorePoints") for path in paths) == 2
