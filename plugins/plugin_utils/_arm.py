@@ -65,9 +65,10 @@ REST = "*"
 
 
 class PlainRequest(HttpRequest):
-    """A request that is neither of several parts nor streamed.
+    """A request that is neither of several parts nor streamed; what it carries is in `content`.
 
-    azure-core looks for these names in each request, and answers for those that are not there in a slow way.
+    azure-core asks each request for these old names, which it answers in a slow way: for parts, and whether the body is
+    a file to be rewound before it is sent again.
     """
 
     multipart_mixed_info: t.Any = None

@@ -168,11 +168,12 @@ class Budget:
 
 def call_of(method: str, url: str, region: str) -> Call:
     """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
-    _before, found, provider = url.lower().partition("?")[0].partition("/providers/")
+    path = url.lower().partition("?")[0]
+    _before, found, provider = path.partition("/providers/")
     # Of ".../microsoft.compute/restorepointcollections/c/restorepoints/p" the types are every second part.
     parts = provider.split("/")
     kind = "/".join([parts[0], *parts[1::2]]) if found else "resources"
-    return (_subscription(url), region, f"{method} {kind}")
+    return (_subscription(path), region, f"{method} {kind}")
 
 
 def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:
