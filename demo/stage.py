@@ -81,7 +81,7 @@ def fleet_file(directory: Path, real: t.Mapping[str, LinuxGuest]) -> Path:
 
 
 def _collection(fleet: Json, vm: Json) -> str:
-    """Return the name that plugins/plugin_utils/_restore_points.py gives to the collection of a VM."""
+    """Return the name that plugins/plugin_utils/_restore_points/points.py gives to the collection of a VM."""
     subscription = fleet["subscriptions"][0]["id"]
     path = f"/subscriptions/{subscription}/resourceGroups/{vm['resource_group']}/providers/Microsoft.Compute"
     digest = hashlib.sha256(f"{path}/virtualMachines/{vm['name']}".lower().encode()).hexdigest()

@@ -11,13 +11,13 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent / ".tree"))
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_catalogue import GROUPS
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_entry import Entry, Retry
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.catalogue import GROUPS
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.entry import Entry, Retry
 
 PAGE = Path(__file__).resolve().parent / "failures.md"
 
 _INTRODUCTION = """\
-<!-- Written by docs/render_failures.py from plugins/plugin_utils/_failure_catalogue*.py. Do not edit. -->
+<!-- Written by docs/render_failures.py from plugins/plugin_utils/_failures. Do not edit. -->
 
 # Failures, and what to do about them
 

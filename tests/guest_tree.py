@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
-from ansible_collections.appconsistent.azure.plugins.module_utils import _plugin_check, _wire_server
 from ansible_collections.appconsistent.azure.plugins.module_utils._finding import Finding
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest_snapshot import Guest, gather
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check as _plugin_check
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import wire_server as _wire_server
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.snapshot import Guest, gather
 
 DATA = Path(__file__).parent / "data"
 NAME = "Microsoft.Azure.RecoveryServices.VMSnapshotLinux"

@@ -16,13 +16,15 @@ import typing as t
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _curl, _fleet
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import arm as _arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import curl_transport as _curl
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import engine as _fleet
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
 from azure.core.credentials import AccessToken
 from azure.core.rest import HttpRequest
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils._errors import InvalidInput
-from ..plugin_utils._windows_action import WindowsAction
-from ..plugin_utils._windows_commands import SNAPSHOT
-from ..plugin_utils._windows_evidence import read_evidence, snapshot_question
-from ..plugin_utils._windows_guest import WindowsGuest
-from ..plugin_utils._windows_snapshot import guest_snapshot, read_snapshot
-from ..plugin_utils._windows_snapshot_findings import snapshot_findings
+from ..plugin_utils._windows.action import WindowsAction
+from ..plugin_utils._windows.commands import SNAPSHOT
+from ..plugin_utils._windows.guest import WindowsGuest
+from ..plugin_utils._windows_snapshot.evidence import read_evidence, snapshot_question
+from ..plugin_utils._windows_snapshot.findings import snapshot_findings
+from ..plugin_utils._windows_snapshot.snapshot import guest_snapshot, read_snapshot
 
 
 class ActionModule(WindowsAction):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._azure.resource_ids import VmId, check_name
 from ..plugin_utils._errors import InvalidInput, sentence
-from ..plugin_utils._fleet import take
+from ..plugin_utils._fleet.engine import take
 from ..plugin_utils._json import Json
-from ..plugin_utils._point_copy import copy_point
-from ..plugin_utils._resource_ids import VmId, check_name
-from ..plugin_utils._restore_points import (
+from ..plugin_utils._restore_points.copy import copy_point
+from ..plugin_utils._restore_points.options import WISH_SPEC, read_wish
+from ..plugin_utils._restore_points.points import (
     LONGEST_NAME,
     CollectionId,
     default_collection,
@@ -22,8 +22,8 @@ from ..plugin_utils._restore_points import (
     describe,
     read_point,
 )
-from ..plugin_utils._target import Target
-from ..plugin_utils._wish_options import WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._task.target import Target
 
 
 class ActionModule(AzureAction):

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._azure.arm import Arm
 from ..plugin_utils._json import Json
-from ..plugin_utils._point_list import collections_of, newest_good
-from ..plugin_utils._restore_points import describe
+from ..plugin_utils._restore_points.listing import collections_of, newest_good
+from ..plugin_utils._restore_points.points import describe
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
 from .restore_point import collection_of
 
 

@@ -12,19 +12,19 @@ import typing as t
 from collections import Counter
 from pathlib import Path
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
-from ..plugin_utils._ending import ending
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._durations import parse
 from ..plugin_utils._errors import EndpointUnreachable, InvalidInput
-from ..plugin_utils._fleet import Board, take_all
-from ..plugin_utils._fleet_targets import find_targets
+from ..plugin_utils._fleet.engine import Board, take_all
+from ..plugin_utils._fleet.progress import reporting, table
+from ..plugin_utils._fleet.verdict import Outcome, Verdict, from_error
 from ..plugin_utils._json import Json
-from ..plugin_utils._progress import reporting, table
-from ..plugin_utils._readiness_surroundings import Survey
-from ..plugin_utils._spans import parse
-from ..plugin_utils._verdict import Outcome, Verdict, from_error
-from ..plugin_utils._wish import Wish
-from ..plugin_utils._wish_options import RETENTION_SPEC, SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._readiness.surroundings import Survey
+from ..plugin_utils._restore_points.next_step import Wish
+from ..plugin_utils._restore_points.options import RETENTION_SPEC, SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
+from ..plugin_utils._task.targets import find_targets
+from ..plugin_utils._task.termination import ending
 
 # Custom statistics travel to every later node of an AWX workflow as extra variables: 10,000 machines stay below 3 MB.
 LONGEST_CAUSE = 160

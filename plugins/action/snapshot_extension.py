@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._extension import ensure_absent, ensure_present, ensure_put
-from ..plugin_utils._guard import LOCK_NAME, POLICY_NAME, Guard
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._extension.guard import LOCK_NAME, POLICY_NAME, Guard
+from ..plugin_utils._extension.presence import ensure_absent, ensure_present, ensure_put
+from ..plugin_utils._extension.repair import repair
 from ..plugin_utils._json import Json
-from ..plugin_utils._repair import repair
-from ..plugin_utils._target import Target
-from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._restore_points.options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._task.target import Target
 
 # The wish without what makes no sense here: the extension comes with an application-consistent point only.
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name not in ("consistency", "minimum_consistency")}

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._durations import parse
 from ..plugin_utils._errors import InvalidInput
-from ..plugin_utils._guard import ensure_guarded, ensure_lifted, ensure_unguarded
-from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
+from ..plugin_utils._extension.guard import ensure_guarded, ensure_lifted, ensure_unguarded
+from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
-from ..plugin_utils._spans import parse
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
 
 # Long enough for any repair, short enough that nobody forgets it.
 _LONGEST_LIFT = timedelta(days=7)

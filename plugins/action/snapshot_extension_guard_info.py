@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._guard_drift import inspect
-from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._durations import parse
+from ..plugin_utils._extension.drift import inspect
+from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
-from ..plugin_utils._spans import parse
-from ..plugin_utils._target import Target
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._task.target import Target
 
 _SPEC = {name: spec for name, spec in GUARD_SPEC.items() if name != "notes"}
 

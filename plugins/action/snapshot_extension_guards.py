@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
-from ..plugin_utils._each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
+from ..plugin_utils._authorization.policy import ensure_assigned, not_effective_yet
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._durations import parse
 from ..plugin_utils._errors import AppConsistentError
-from ..plugin_utils._guard import Guard
-from ..plugin_utils._guard_drift import Watch, watch_over
-from ..plugin_utils._guard_options import GUARD_SPEC, read_guard
+from ..plugin_utils._extension.drift import Watch, watch_over
+from ..plugin_utils._extension.guard import Guard
+from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
-from ..plugin_utils._policy import ensure_assigned, not_effective_yet
-from ..plugin_utils._reported_targets import targets_of
-from ..plugin_utils._spans import parse
-from ..plugin_utils._target import Target
-from ..plugin_utils._wish_options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._restore_points.options import SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
+from ..plugin_utils._task.each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
+from ..plugin_utils._task.reported_targets import targets_of
+from ..plugin_utils._task.target import Target
 
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name in ("exclude_disks", "timeout")}
 

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, VM_SPEC, AzureAction
-from ..plugin_utils._extension import describe_extension
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._azure.machine import read_machine
+from ..plugin_utils._extension.presence import describe_extension
 from ..plugin_utils._json import Json
-from ..plugin_utils._machine import read_machine
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
 
 
 class ActionModule(AzureAction):

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from ..plugin_utils._arm import Arm
-from ..plugin_utils._azure_action import AZURE_SPEC, FLEET_SPEC, FleetAction, tell
-from ..plugin_utils._each_machine import each, raise_if_nobody_answered, result_of, table
+from ..plugin_utils._azure.arm import Arm
+from ..plugin_utils._extension.readiness_report import Question, readiness
 from ..plugin_utils._json import Json
-from ..plugin_utils._readiness_fleet import Question, readiness
-from ..plugin_utils._readiness_surroundings import Survey
-from ..plugin_utils._reported_targets import targets_of
-from ..plugin_utils._wish_options import WISH_SPEC, read_wish
+from ..plugin_utils._readiness.surroundings import Survey
+from ..plugin_utils._restore_points.options import WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, FLEET_SPEC, FleetAction, tell
+from ..plugin_utils._task.each_machine import each, raise_if_nobody_answered, result_of, table
+from ..plugin_utils._task.reported_targets import targets_of
 
 _NAMES = ("consistency", "exclude_disks", "collection_resource_group", "min_interval")
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._vss_options import SHARED_SPEC, checked_service, limits_of, services_of
-from ..plugin_utils._vss_plan import Policy
-from ..plugin_utils._vss_repair import Interrupted, Repairer
-from ..plugin_utils._vss_report import repair_report
-from ..plugin_utils._windows_action import WindowsAction
-from ..plugin_utils._windows_guest import WindowsGuest
+from ..plugin_utils._vss.options import SHARED_SPEC, checked_service, limits_of, services_of
+from ..plugin_utils._vss.plan import Policy
+from ..plugin_utils._vss.repair import Interrupted, Repairer
+from ..plugin_utils._vss.report import repair_report
+from ..plugin_utils._windows.action import WindowsAction
+from ..plugin_utils._windows.guest import WindowsGuest
 
 
 class ActionModule(WindowsAction):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._vss_options import SHARED_SPEC, services_of
-from ..plugin_utils._vss_report import report
-from ..plugin_utils._vss_watch import until_idle
-from ..plugin_utils._windows_action import WindowsAction
-from ..plugin_utils._windows_guest import WindowsGuest
+from ..plugin_utils._vss.options import SHARED_SPEC, services_of
+from ..plugin_utils._vss.report import report
+from ..plugin_utils._vss.watch import until_idle
+from ..plugin_utils._windows.action import WindowsAction
+from ..plugin_utils._windows.guest import WindowsGuest
 
 
 class ActionModule(WindowsAction):

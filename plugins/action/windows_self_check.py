@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._windows_action import WindowsAction
-from ..plugin_utils._windows_guest import WindowsGuest
-from ..plugin_utils._windows_self_check import self_check
+from ..plugin_utils._windows.action import WindowsAction
+from ..plugin_utils._windows.guest import WindowsGuest
+from ..plugin_utils._windows_snapshot.self_check import self_check
 
 
 class ActionModule(WindowsAction):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 
 from ..module_utils._printable import printable
-from ..plugin_utils._windows_action import WindowsAction
-from ..plugin_utils._windows_commands import READ_VALUES, WRITE_VALUES
-from ..plugin_utils._windows_guest import WindowsGuest
-from ..plugin_utils._windows_settings import (
+from ..plugin_utils._windows.action import WindowsAction
+from ..plugin_utils._windows.commands import READ_VALUES, WRITE_VALUES
+from ..plugin_utils._windows.guest import WindowsGuest
+from ..plugin_utils._windows.settings import (
     ARGUMENT_SPEC,
     PLACES,
     Change,

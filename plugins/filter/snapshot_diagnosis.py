@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ..plugin_utils._diagnosis import diagnose, lines
+from ..plugin_utils._failures.diagnosis import diagnose, lines
 from ..plugin_utils._json import Json
 
 

@@ -126,12 +126,12 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..plugin_utils._arm import connect
-from ..plugin_utils._credentials import VARIABLES, Settings, collect
+from ..plugin_utils._azure.arm import connect
+from ..plugin_utils._azure.credentials import VARIABLES, Settings, collect
+from ..plugin_utils._azure.libraries import missing_sentence
 from ..plugin_utils._errors import AppConsistentError, InvalidInput
+from ..plugin_utils._inventory.vm_listing import Filter, groups, list_machines, names
 from ..plugin_utils._json import Json
-from ..plugin_utils._libraries import missing_sentence
-from ..plugin_utils._vm_listing import Filter, groups, list_machines, names
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData

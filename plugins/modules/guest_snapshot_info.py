@@ -443,9 +443,9 @@ from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _wire_server
-from ..module_utils._guest_snapshot import Guest, gather
-from ..module_utils._script_lint import examine
+from ..module_utils._guest import wire_server as _wire_server
+from ..module_utils._guest.snapshot import Guest, gather
+from ..module_utils._scripts.lint import examine
 
 # waagent is a Python program of its own; on a busy machine it takes its time.
 _VERSION_TIMEOUT = 20

@@ -278,7 +278,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._rehearsal_preparation import Guest, rehearse
+from ..module_utils._rehearsal.preparation import Guest, rehearse
 
 
 def main() -> None:

@@ -379,7 +379,7 @@ from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._script_deployment import Guest, Refused, run
+from ..module_utils._scripts.deployment import Guest, Refused, run
 
 
 def _argument_spec() -> Dict[str, Any]:

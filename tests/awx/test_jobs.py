@@ -9,8 +9,8 @@ import json
 from dataclasses import replace
 
 import yaml
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
 
 from tests.awx.jobs import MAX_EVENT_RES, ROOT, Awx, Inventory, Json
 

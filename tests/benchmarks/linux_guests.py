@@ -16,8 +16,8 @@ import tempfile
 import typing as t
 from pathlib import Path
 
-from ansible_collections.appconsistent.azure.plugins.module_utils import _scripts
-from ansible_collections.appconsistent.azure.plugins.module_utils._profiles import hooks_of
+from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import hooks_of
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
 
 from tests.linux_guest import LinuxGuest, requirements
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from datetime import timedelta
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
 
 from tests.azure_simulator.settings import POLICIES
 from tests.virtual_azure import take_fleet

@@ -9,10 +9,10 @@ import typing as t
 from collections import defaultdict
 from itertools import pairwise
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import READ_TIMEOUT
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures import Retry, explain
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency, attempt_of
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import READ_TIMEOUT
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.explain import Retry, explain
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import Consistency, attempt_of
 
 from tests.azure_simulator.records import Operation, Point
 from tests.chaos.stage import Ended, Journal, Seen

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._retention import Retention
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.retention import Retention
 
 from tests.azure_simulator import failures
 from tests.azure_simulator.fleet_file import SUBSCRIPTION

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_guest import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import (
     COMMAND_LINE_LIMIT,
     ConnectionLost,
     Output,

@@ -9,7 +9,7 @@ administrator on every guest: that reading is what the files are for.
 
 from __future__ import annotations
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _windows_commands as product
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows import commands as product
 
 from .console import COMMANDS
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_deployment import Guest, Refused, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, Refused, run
 
 DEFAULTS = {
     "state": "present",

@@ -7,8 +7,8 @@ import json
 import os
 import sys
 
-from ansible_collections.appconsistent.azure.plugins.module_utils import _plugin_check
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal_preparation import Guest, rehearse
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check as _plugin_check
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.preparation import Guest, rehearse
 
 if os.geteuid() != 0:
     # what root owns is tested elsewhere

@@ -10,8 +10,10 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _fleet, _retention, _wish
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import engine as _fleet
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import next_step as _wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import retention as _retention
 
 from tests.chaos.story import Theme
 from tests.chaos.telling import wrong

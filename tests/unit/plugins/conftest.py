@@ -12,15 +12,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm, connect
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm, connect
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import default_collection
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
 
 from tests.azure_simulator import Simulator
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import winrm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import READER, SURVEY
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import READER, SURVEY
 from winrm.exceptions import InvalidCredentialsError, WinRMError
 from winrm.protocol import Protocol
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure_action import _masked
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.action import _masked
 
 
 @pytest.mark.parametrize("secret", ["s3cr~et", 'with "quotes" and \\ in it', "pässwörd-日本", "line\nbreak"])

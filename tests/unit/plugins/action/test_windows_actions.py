@@ -17,9 +17,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _windows_action as subject
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import READ_VALUES, READER
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_guest import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows import action as subject
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import READ_VALUES, READER
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import (
     ConnectionLost,
     GuestTimedOut,
     Output,

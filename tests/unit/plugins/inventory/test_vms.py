@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _resource_graph, _vm_listing
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import AzureError, InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vm_listing import Filter, list_machines
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import resource_graph as _resource_graph
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import vm_listing as _vm_listing
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory.vm_listing import Filter, list_machines
 from azure.identity import ClientSecretCredential
 from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest

@@ -11,8 +11,8 @@ import os
 import subprocess
 import sys
 
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_deployment import Guest, Refused, run
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_lint import examine
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, Refused, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.lint import examine
 
 ROOT = sys.argv[1]
 PARAMS = {

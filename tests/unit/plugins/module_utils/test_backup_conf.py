@@ -6,7 +6,7 @@
 from typing import List
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils._backup_conf import parse_backup_conf
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.backup_conf import parse_backup_conf
 
 
 def codes(lines: str) -> List[str]:

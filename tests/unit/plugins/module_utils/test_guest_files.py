@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _guest_files
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest_files import list_names, read_head, read_tail
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import files as _guest_files
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.files import list_names, read_head, read_tail
 
 from tests.guest_tree import log_text
 
@@ -94,7 +94,7 @@ def test_half_a_gigabyte_without_a_run_and_without_a_line_ends_in_little_memory(
 def _look_within(root: Path, memory: int) -> str:
     program = (
         "import resource, sys\n"
-        "from ansible_collections.appconsistent.azure.plugins.module_utils import _guest_snapshot as g\n"
+        "from ansible_collections.appconsistent.azure.plugins.module_utils._guest import snapshot as g\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + {0}, used + {0}))\n"
         "guest = g.Guest(sys.argv[1], 0, 2e9, lambda _p: '', lambda: {{}})\n"

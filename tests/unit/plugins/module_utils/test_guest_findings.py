@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Set, Tuple
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import (
-    _extension_codes,
-    _guest_findings,
-    _rehearsal_findings,
-)
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import extension_codes as _extension_codes
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import findings as _guest_findings
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal import findings as _rehearsal_findings
 
-FOLDER = Path(_guest_findings.__file__).parent
+FOLDERS = (Path(_guest_findings.__file__).parent, Path(_rehearsal_findings.__file__).parent)
 CATALOGUES: Dict[str, Any] = dict(_guest_findings.CATALOGUE, **_rehearsal_findings.CATALOGUE)
 # What a finding of the rehearsal gets from the extension's code.
 KNOWN = {"code", "meaning", "remedy"}
@@ -25,7 +23,7 @@ KNOWN = {"code", "meaning", "remedy"}
 def calls() -> List[Tuple[str, Set[str]]]:
     """Each call of ``finding`` with a fixed name, and the words that it is given."""
     found = []
-    for path in sorted(FOLDER.glob("*.py")):
+    for path in sorted(path for folder in FOLDERS for path in folder.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "finding":
                 name = node.args[0]

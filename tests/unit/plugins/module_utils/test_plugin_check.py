@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _plugin_check
-from ansible_collections.appconsistent.azure.plugins.module_utils._plugin_check import PluginPlan
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check as _plugin_check
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.plugin_check import PluginPlan
 
 from tests.guest_tree import GuestTree, root_owns_everything
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _probe
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal import probe as _probe
 
 PATIENCE = 60.0
 AT_ONCE = 0.3

@@ -6,9 +6,14 @@
 from typing import Any, Dict, List, Optional
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils._plugin_check import PluginPlan, Script
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal import Child, Course, ProbeResult, World
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal_verdict import report
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.plugin_check import PluginPlan, Script
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.course import (
+    Child,
+    Course,
+    ProbeResult,
+    World,
+)
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.verdict import report
 
 
 def plan(**changes: Any) -> PluginPlan:

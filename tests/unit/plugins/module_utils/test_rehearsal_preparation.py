@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils._extension_environment import Surroundings
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal import ProbeResult, World
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal_preparation import (
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.extension_environment import Surroundings
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.course import ProbeResult, World
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.preparation import (
     Answer,
     Guest,
     rehearse,
 )
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal_processes import Outcome
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.processes import Outcome
 
 from tests.guest_tree import GuestTree, root_owns_everything
 

@@ -15,8 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _script_files, _scripts
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_deployment import Guest, Refused, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import files as _script_files
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, Refused, run
 
 CONFIG = "etc/azure/VMSnapshotScriptPluginConfig.json"
 HOOKS = "etc/azure/appconsistent.d"

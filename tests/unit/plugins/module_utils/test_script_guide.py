@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.appconsistent.azure.plugins.module_utils import _script_lint, _scripts
-from ansible_collections.appconsistent.azure.plugins.module_utils._profiles import PROFILES
+from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import PROFILES
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import lint as _script_lint
 
 GUIDE = (Path(__file__).parents[4] / "docs/linux_scripts.md").read_text()
 SOURCE = Path(_script_lint.__file__).parent
@@ -22,9 +23,9 @@ def test_every_profile_is_in_the_guide() -> None:
 
 def test_every_finding_is_in_the_guide() -> None:
     for name, area in (("config", "config"), ("text", "script"), ("host", "host")):
-        for code in re.findall(r'\badd\(\s*"(\w+)"', (SOURCE / f"_script_{name}_lint.py").read_text()):
+        for code in re.findall(r'\badd\(\s*"(\w+)"', (SOURCE / f"{name}_lint.py").read_text()):
             assert f"`{area}.{code}`" in GUIDE
-    for path in (*SOURCE.glob("_script_*.py"), SOURCE / "_profiles.py"):
+    for path in SOURCE.glob("*.py"):
         for code in re.findall(r'Finding\(\s*"(\w+\.\w+)"', path.read_text()):
             assert f"`{code}`" in GUIDE
 

@@ -11,17 +11,18 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _script_lint, _scripts
-from ansible_collections.appconsistent.azure.plugins.module_utils._profiles import hooks_of
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_files import (
+from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import hooks_of
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import lint as _script_lint
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.files import (
     FILE,
     FOLDER,
     OTHER,
     UNREADABLE,
     File,
 )
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_lint import examine, lint, missing_programs
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_text_lint import bashisms
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.lint import examine, lint, missing_programs
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.text_lint import bashisms
 
 CONFIG = _scripts.CONFIG
 HOST = "/etc/azure/VMSnapshotPluginHost.conf"
@@ -178,12 +179,12 @@ def test_every_code_in_the_source_has_a_story() -> None:
     source = Path(_script_lint.__file__).parent
     known = set(STORIES) | {"script.syntax", "hook.missing", "program.missing"}
     for name, area in (("config", "config"), ("host", "host"), ("text", "script")):
-        text = (source / f"_script_{name}_lint.py").read_text()
+        text = (source / f"{name}_lint.py").read_text()
         for code in re.findall(r'\badd\(\s*"(\w+)"', text):
             assert f"{area}.{code}" in known
         for code in re.findall(r'Finding\(\s*"(\w+\.\w+)"', text):
             assert code in known
-    for code in re.findall(r'Finding\(\s*"(\w+\.\w+)"', (source / "_script_lint.py").read_text()):
+    for code in re.findall(r'Finding\(\s*"(\w+\.\w+)"', (source / "lint.py").read_text()):
         assert code in known
 
 

@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.module_utils import _scripts
-from ansible_collections.appconsistent.azure.plugins.module_utils._profiles import PROFILES
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_pair import UNIT
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_text_lint import lint_text
+from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import PROFILES
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.run_sh import UNIT
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.text_lint import lint_text
 
 TEXTS = {path.rsplit("/", 1)[1]: text for path, text in _scripts.SHIPPED.items()}
 TEXTS.update({f"hook-{name}": profile.hook for name, profile in PROFILES.items()})

@@ -4,7 +4,7 @@
 
 import socket
 
-from ansible_collections.appconsistent.azure.plugins.module_utils import _wire_server
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import wire_server as _wire_server
 
 
 def test_an_open_and_a_closed_port_are_told_apart_and_nothing_is_sent() -> None:

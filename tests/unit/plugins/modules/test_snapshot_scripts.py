@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.appconsistent.azure.plugins.module_utils._profiles import PROFILES
-from ansible_collections.appconsistent.azure.plugins.module_utils._script_deployment import Guest, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import PROFILES
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, run
 from ansible_collections.appconsistent.azure.plugins.modules import snapshot_scripts
 
 SPEC = snapshot_scripts._argument_spec()

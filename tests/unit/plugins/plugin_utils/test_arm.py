@@ -9,9 +9,11 @@ import asyncio
 import typing as t
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _budget, _errors
+from ansible_collections.appconsistent.azure.plugins.plugin_utils import _errors
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import arm as _arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import rate_limits as _budget
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
 from azure.core.exceptions import ServiceRequestError, ServiceResponseError, ServiceResponseTimeoutError
 from azure.core.rest import HttpRequest
 

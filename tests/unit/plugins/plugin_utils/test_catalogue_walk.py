@@ -11,15 +11,15 @@ import typing as t
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._diagnosis import diagnose, lines
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import arm as _arm
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import CredentialError
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_catalogue import CATALOGUE
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_entry import Entry, Retry, Seen
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures import explain
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._progress import table
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.catalogue import CATALOGUE
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.diagnosis import diagnose, lines
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.entry import Entry, Retry, Seen
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.explain import explain
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.progress import table
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
 
 from tests.unit.plugins.conftest import Stage
 

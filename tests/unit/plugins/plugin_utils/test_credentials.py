@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _credentials as c
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import credentials as c
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import CredentialError, InvalidInput
 
 AWX = {

@@ -14,7 +14,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _curl, _errors
+from ansible_collections.appconsistent.azure.plugins.plugin_utils import _errors
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import curl_transport as _curl
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 from azure.core.rest import HttpRequest

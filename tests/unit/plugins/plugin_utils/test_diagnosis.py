@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._diagnosis import diagnose, lines
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.diagnosis import diagnose, lines
 
 Json = dict[str, t.Any]
 DEGRADED: Json = {

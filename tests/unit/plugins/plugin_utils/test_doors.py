@@ -10,14 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._credentials import Settings
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._doors import connect_all, read_credentials
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.connections import (
+    connect_all,
+    read_credentials,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import CredentialError, InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
 
 from tests.azure_simulator import Simulator
 from tests.unit.plugins.conftest import SPEED, Stage

@@ -11,23 +11,27 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization.locks import lock_path
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.machine import Extension, machine_from_json
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import VmId
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import AppConsistentError, Conflict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.drift import Watch, watch_over
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard import (
+    LOCK_NAME,
+    Guard,
+    ensure_guarded,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard_lift import TAG
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.presence import (
     describe_extension,
     ensure_absent,
     ensure_present,
     ensure_put,
     state_of,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import LOCK_NAME, Guard, ensure_guarded
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_drift import Watch, watch_over
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_lift import TAG
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import Extension, machine_from_json
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._repair import _Repair, repair
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import VmId
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.repair import _Repair, repair
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
 
 from tests.azure_simulator import fleet_world
 from tests.unit.plugins.conftest import Stage

@@ -8,10 +8,10 @@ import re
 from collections import Counter
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _failures
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_catalogue import CATALOGUE, GROUPS
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_entry import Entry, Seen
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures import explain
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures import explain as _failures
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.catalogue import CATALOGUE, GROUPS
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.entry import Entry, Seen
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.explain import explain
 
 from docs.render_failures import PAGE, render
 

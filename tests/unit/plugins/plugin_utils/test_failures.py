@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failure_catalogue import CATALOGUE
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.catalogue import CATALOGUE
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.explain import (
     Retry,
     application_consistency_is_tried,
     explain,

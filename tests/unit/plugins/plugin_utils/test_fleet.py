@@ -10,16 +10,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import COMPUTE_API, read_machine
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness import in_transition
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.machine import COMPUTE_API, read_machine
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness.machine import in_transition
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import (
     Consistency,
     default_collection,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
 from tests.unit.plugins.conftest import Stage
 

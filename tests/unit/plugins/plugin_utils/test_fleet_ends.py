@@ -12,12 +12,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._ending import ending
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import Board, take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._target import Target
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import Board, take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.termination import ending
 
 from tests.unit.plugins.conftest import Stage
 

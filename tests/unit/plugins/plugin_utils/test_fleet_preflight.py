@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import asyncio
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import Survey
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness.surroundings import Survey
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import (
     CollectionId,
     Consistency,
     begin_point,
     default_collection,
     make_collection,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
 from tests.unit.plugins.conftest import Stage
 

@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization.locks import lock_path
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.machine import read_machine
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import (
     AppConsistentError,
     AzureError,
@@ -19,8 +21,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import
     InvalidInput,
     NotFound,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension import ensure_absent
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard import (
     LOCK_NAME,
     Guard,
     ensure_guarded,
@@ -28,8 +29,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import 
     ensure_unguarded,
     read_state,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import lock_path
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import read_machine
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.presence import ensure_absent
 
 from tests.unit.plugins.conftest import Stage
 

@@ -11,17 +11,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine import Report, each, result_of, table
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension import ensure_absent
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.drift import Watch, inspect, watch_over
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard import (
     Guard,
     ensure_guarded,
     ensure_lifted,
     ensure_unguarded,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_drift import Watch, inspect, watch_over
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.presence import ensure_absent
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.each_machine import (
+    Report,
+    each,
+    result_of,
+    table,
+)
 
 from tests.azure_simulator import fleet_world, vms
 from tests.unit.plugins.conftest import Stage

@@ -8,10 +8,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _guard_lift
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import AppConsistentError
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._guard_lift import Lift
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._reported_targets import targets_of
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension import guard_lift as _guard_lift
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard_lift import Lift
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.reported_targets import targets_of
 
 UNTIL = datetime(2026, 11, 23, 6, 5, tzinfo=timezone.utc)
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import typing as t
 from datetime import timedelta
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._budget import call_of, remaining
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._rate_bucket import RateBucket
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.rate_bucket import RateBucket
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.rate_limits import call_of, remaining
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
 
 from tests.azure_simulator.settings import POLICIES
 from tests.virtual_azure import VirtualAzure, take_fleet

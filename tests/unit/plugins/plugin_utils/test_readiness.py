@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._machine import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.machine import (
     Disk,
     Extension,
     Handler,
     Machine,
     machine_from_json,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness import findings
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import VmId
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import VmId
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness.machine import findings
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import Consistency
 
 VM = VmId("00000000-0000-0000-0000-000000000001", "rg", "db1")
 HEALTHY = Machine(VM, "westeurope", "linux", "Succeeded", "running", True, "2.15.0", "", (), ())

@@ -10,17 +10,21 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._each_machine import Report, each
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._locks import Lock, LocksByScope, lock_path
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._policies_in_force import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization.locks import (
+    Lock,
+    LocksByScope,
+    lock_path,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization.policies_in_force import (
     assigned_policies,
     keeps_extension_out,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._policy import Assignment, assignment_of
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_fleet import Question, readiness
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness_surroundings import Survey
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization.policy import Assignment, assignment_of
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.readiness_report import Question, readiness
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness.surroundings import Survey
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import Consistency
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.each_machine import Report, each
 
 from tests.unit.plugins.conftest import Stage
 

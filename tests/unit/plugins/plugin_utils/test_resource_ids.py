@@ -8,10 +8,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _restore_points as points
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _spans as spans
+from ansible_collections.appconsistent.azure.plugins.plugin_utils import _durations as spans
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import (
+    VmId,
+    check_name,
+    parse_vm_id,
+)
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._resource_ids import VmId, check_name, parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import points
 
 SUB = "00000000-0000-0000-0000-00000000000A"
 ID = f"/subscriptions/{SUB}/resourceGroups/Rg/providers/Microsoft.Compute/virtualMachines/db1"

@@ -9,17 +9,20 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._arm import Arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import Board, take_all
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import Consistency, RestorePoint
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._retention import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import Board, take_all
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import (
+    Consistency,
+    RestorePoint,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.retention import (
     MOST_POINTS,
     Pruned,
     Retention,
     surplus,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
 
 from tests.unit.plugins.conftest import Stage
 

@@ -13,20 +13,20 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import
     DeadlineExceeded,
     OperationFailed,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._progress import table
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import (
-    Consistency,
-    RestorePoint,
-    parse_time,
-    point_from_json,
-)
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._verdict import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.progress import table
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import (
     Outcome,
     Verdict,
     from_error,
     judge,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import (
+    Consistency,
+    RestorePoint,
+    parse_time,
+    point_from_json,
+)
 
 APPLICATION = Consistency.ApplicationConsistent
 FILES = Consistency.FileSystemConsistent

@@ -8,14 +8,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_listing import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.listing import (
     WRITER_LIMIT,
     Listing,
     decoded,
     read_listing,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import Services
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_writers import judged
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import Services
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.writers import judged
 
 from tests.winrm_guest import listings
 from tests.winrm_guest.machine import DATA, machine

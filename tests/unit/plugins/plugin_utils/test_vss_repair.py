@@ -8,16 +8,16 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_plan import Policy
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_repair import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.plan import Policy
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.repair import (
     Interrupted,
     Limits,
     Repair,
     Repairer,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_report import repair_report
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import Services
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_guest import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.report import repair_report
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import Services
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import (
     CommandFailed,
     ConnectionLost,
     Output,

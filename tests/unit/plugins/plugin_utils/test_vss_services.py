@@ -9,8 +9,8 @@ import re
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_options import checked_service, services_of
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.options import checked_service, services_of
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import (
     FORBIDDEN_SERVICES,
     SERVICE_NAME,
     TABLE,

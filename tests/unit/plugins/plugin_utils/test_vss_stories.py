@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_plan import Policy
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_repair import Limits, Repairer
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_report import repair_report, report
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import Services, WriterService
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_watch import until_idle
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.plan import Policy
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.repair import Limits, Repairer
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.report import repair_report, report
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import Services, WriterService
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.watch import until_idle
 
 from tests.winrm_guest.direct import Bench
 from tests.winrm_guest.machine import DATA, from_story

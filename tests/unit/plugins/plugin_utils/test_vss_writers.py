@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_listing import ListedWriter
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import Services
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_writers import STATES, advice, judged
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.listing import ListedWriter
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import Services
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.writers import STATES, advice, judged
 
 
 def health(*writers: tuple[int, str]) -> list[str]:

@@ -12,7 +12,7 @@ import re
 import pytest
 import tree_sitter
 import tree_sitter_powershell
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import (
     COMMANDS,
     PARSE,
     READER,

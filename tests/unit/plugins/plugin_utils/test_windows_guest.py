@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils import _windows_guest as subject
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows import guest as subject
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import (
     READ_VALUES,
     READER,
     RESTART,

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss_services import FORBIDDEN_SERVICES, TABLE
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import COMMANDS
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import FORBIDDEN_SERVICES, TABLE
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import COMMANDS
 
 ROOT = Path(__file__).parents[4]
 GUIDE = (ROOT / "docs" / "windows.md").read_text(encoding="utf-8")
-SOURCES = ("_vss_findings.py", "_vss_repair.py", "_windows_snapshot_findings.py")
+SOURCES = ("_vss/findings.py", "_vss/repair.py", "_windows_snapshot/findings.py")
 # Put together at run time from a name.
 DYNAMIC = {
     "vss.providers_unreadable",

@@ -8,8 +8,11 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import COMMANDS
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_self_check import Checked, self_check
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import COMMANDS
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.self_check import (
+    Checked,
+    self_check,
+)
 
 from tests.winrm_guest.direct import Bench
 from tests.winrm_guest.machine import machine

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_settings import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.settings import (
     ARGUMENT_SPEC,
     PLACES,
     SETTINGS,

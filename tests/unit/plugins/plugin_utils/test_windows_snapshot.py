@@ -13,20 +13,22 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_commands import SNAPSHOT
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_evidence import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import SNAPSHOT
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import ANSWER_LIMIT
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.evidence import (
     EXTENSION,
     older,
     read_evidence,
     snapshot_question,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_guest import ANSWER_LIMIT
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_machine_keys import machine_keys_problem
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.findings import snapshot_findings
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.machine_keys import (
+    machine_keys_problem,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.snapshot import (
     guest_snapshot,
     read_snapshot,
 )
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot_findings import snapshot_findings
 
 from tests.winrm_guest.direct import Bench
 from tests.winrm_guest.machine import DATA, from_story

@@ -9,18 +9,18 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import (
-    Collection,
-    Consistency,
-    RestorePoint,
-)
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._wish import (
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import (
     Adopt,
     Keep,
     Make,
     TooEarly,
     Wish,
     next_step,
+)
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import (
+    Collection,
+    Consistency,
+    RestorePoint,
 )
 
 NOW = datetime(2026, 11, 23, 14, 30, tzinfo=timezone.utc)
