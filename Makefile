@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 # Ansible ignores an ansible.cfg in a folder that others can write to, unless it is told.
-export ANSIBLE_CONFIG = $(CURDIR)/ansible.cfg
+export ANSIBLE_CONFIG = $(CURDIR)/tests/ansible.cfg
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # ansible-core is the newest that the interpreter can run, unless a version is asked for: make test ANSIBLE='~=2.16.0'
 ANSIBLE ?= >=2.16
@@ -12,13 +12,21 @@ PYTEST ?= --numprocesses=auto --dist=loadfile
 
 # Longer chaos: make test CHAOS_RUNS=20000 PYTEST='-n auto tests/unit/chaos' tells so many stories in each of its files.
 
-.PHONY: demo test lint bench simulator clean
+.PHONY: demo test check lint docs bench simulator clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST)
+
+# In under two minutes: types, style, and the tests that need neither guests nor whole playbooks.
+check: $(VENV)/.lint
+	tests/lint.sh fast
+	$(BIN)/python -m pytest --quiet $(PYTEST) tests/unit/plugins tests/unit/test_rooms.py tests/package
+
+docs: $(VENV)/.docs
+	docs/site/build.sh
 
 lint: $(VENV)/.lint
 	tests/lint.sh
@@ -30,7 +38,7 @@ simulator: $(VENV)/.demo
 	$(BIN)/python -m tests.azure_simulator
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo .docs
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")'
@@ -48,4 +56,8 @@ $(VENV)/.test: tests/requirements.txt tests/awx/fetch_collections.py $(VENV)/.de
 
 $(VENV)/.lint: requirements-dev.txt $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r requirements-dev.txt
+	touch $@
+
+$(VENV)/.docs: docs/site/requirements.txt $(VENV)/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'ansible-core$(ANSIBLE)' -r docs/site/requirements.txt
 	touch $@

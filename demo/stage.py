@@ -142,7 +142,7 @@ def play(inventory_file: Path, cloud: Azure, log: Path) -> tuple[int, str]:
     environment = {
         **os.environ,
         **cloud.environment,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
         "ANSIBLE_FORCE_COLOR": "1" if sys.stdout.isatty() else "0",
         "PYTHONUNBUFFERED": "1",
     }

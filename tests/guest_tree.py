@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 from ansible_collections.appconsistent.azure.plugins.module_utils._finding import Finding
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check as _plugin_check
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest import wire_server as _wire_server
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest.snapshot import Guest, gather
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check, wire_server
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.guest import Guest
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.snapshot import gather
 
 DATA = Path(__file__).parent / "data"
 NAME = "Microsoft.Azure.RecoveryServices.VMSnapshotLinux"
@@ -38,7 +38,7 @@ class GuestTree:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.now = time.time()
-        self.ports = {str(port): "open" for port in _wire_server.PORTS}
+        self.ports = {str(port): "open" for port in wire_server.PORTS}
         self.version_text = ""
         self.lint: List[Finding] = []
         for folder in ("etc/azure", "var/lib/waagent", "var/log/azure", "proc", "usr/bin"):
@@ -153,4 +153,4 @@ def evidence(seen: Dict[str, Any], code: str) -> Dict[str, Any]:
 
 def root_owns_everything(monkeypatch: Any) -> None:
     """So that the tests also pass for somebody who is not root; what belongs to others has tests of its own."""
-    monkeypatch.setattr(_plugin_check, "owner_of", lambda _about: "root")
+    monkeypatch.setattr(plugin_check, "owner_name", lambda _about: "root")

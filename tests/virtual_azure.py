@@ -17,11 +17,10 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import arm as _arm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import curl_transport as _curl
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import curl_transport
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import engine as _fleet
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
@@ -32,6 +31,7 @@ from tests.azure_simulator import fleet_file
 from tests.azure_simulator.clock import Clock as SimulatorClock
 from tests.azure_simulator.cloud import Cloud
 from tests.azure_simulator.exchange import Incoming
+from tests.fleet_run import take_all
 from tests.virtual_time import START, FunctionTransport, Reply, run
 
 BASE = "https://management.azure.com"
@@ -134,7 +134,7 @@ class Course(t.NamedTuple):
 
 
 def take_fleet(
-    fleet: dict[str, t.Any], wish: Wish, *, connections: int = _curl.CONNECTIONS, before: t.Any = None
+    fleet: dict[str, t.Any], wish: Wish, *, connections: int = curl_transport.CONNECTIONS, before: t.Any = None
 ) -> Course:
     """Take restore points of a whole fleet in virtual time."""
 
@@ -149,7 +149,7 @@ def take_fleet(
             credential = t.cast(t.Any, _Credential(azure))
             async with _arm.connect(Settings(), clock=clock, transport=transport, credential=credential) as arm:
                 began = clock.monotonic()
-                outcomes = await _fleet.take_all(arm, targets, wish, check=False)
+                outcomes = await take_all(arm, targets, wish, check=False)
                 return Course(outcomes, clock.monotonic() - began, len(azure.answers), azure.throttled, azure)
 
     return run(main)

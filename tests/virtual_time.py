@@ -54,7 +54,7 @@ def run(main: t.Callable[[Clock], t.Coroutine[t.Any, t.Any, T]]) -> T:
     """Run `main(clock)` in virtual time and return what it returns."""
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
         loop = runner.get_loop()
-        clock = Clock(loop.time, lambda: START + timedelta(seconds=loop.time()), asyncio.sleep)
+        clock = Clock(monotonic=loop.time, utc_now=lambda: START + timedelta(seconds=loop.time()))
         return runner.run(main(clock))
 
 

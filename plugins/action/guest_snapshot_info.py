@@ -28,9 +28,9 @@ class ActionModule(WindowsAction):
         snapshot = read_snapshot(read_evidence(guest.run(SNAPSHOT, **snapshot_question(seconds))))
         if snapshot.report.problem:
             # The agent replaces that file every few seconds: it was most likely half written.
-            guest.pace.sleep(2)
+            guest.clock.sleep(2)
             snapshot = read_snapshot(read_evidence(guest.run(SNAPSHOT, **snapshot_question(seconds))))
-        findings = snapshot_findings(snapshot, guest.pace.utc_now())
+        findings = snapshot_findings(snapshot, guest.clock.utc_now())
         return {"changed": False, "guest_snapshot": guest_snapshot(snapshot, findings)}
 
     def _elsewhere(

@@ -5,24 +5,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..plugin_utils._azure.arm import Arm
 from ..plugin_utils._azure.resource_ids import VmId, check_name
 from ..plugin_utils._errors import InvalidInput, sentence
 from ..plugin_utils._fleet.engine import take
 from ..plugin_utils._json import Json
 from ..plugin_utils._restore_points.copy import copy_point
+from ..plugin_utils._restore_points.names import LONGEST_NAME
 from ..plugin_utils._restore_points.options import WISH_SPEC, read_wish
+from ..plugin_utils._restore_points.place import read_place
 from ..plugin_utils._restore_points.points import (
-    LONGEST_NAME,
     CollectionId,
-    default_collection,
     delete_point,
-    describe,
+    describe_point,
     read_point,
 )
-from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
+from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction, display
 from ..plugin_utils._task.target import Target
 
 
@@ -33,7 +31,6 @@ class ActionModule(AzureAction):
         **WISH_SPEC,
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "collection_name": {"type": "str"},
         "source_restore_point": {"type": "str"},
         "location": {"type": "str"},
         "wait": {"type": "bool", "default": True},
@@ -54,16 +51,15 @@ class ActionModule(AzureAction):
 
 
 def collection_of(params: Json, vm: VmId) -> CollectionId:
-    where = default_collection(vm, params.get("collection_resource_group") or "")
-    if name := params.get("collection_name"):
-        return replace(where, name=check_name(name, "collection_name", LONGEST_NAME))
-    return where
+    return read_place(params).of(vm)
 
 
 async def present(arm: Arm, target: Target, params: Json, *, check: bool) -> Json:
     outcome = await take(arm, target, read_wish(params), check=check)
-    result = outcome.describe()
-    result["diff"] = _diff("", params["name"]) if outcome.changed else _diff(params["name"], params["name"])
+    if outcome.told_of_disks:
+        display.warning(outcome.told_of_disks)
+    diff = _diff("", params["name"]) if outcome.changed else _diff(params["name"], params["name"])
+    result: Json = {**outcome.describe(), "diff": diff}
     if outcome.good or (outcome.verdict.value == "running" and (check or not params["wait"])):
         return result
     lacks = f"The VM {target.vm.name} has no restore point {params['name']} as asked for ({outcome.verdict.value})"
@@ -81,7 +77,7 @@ async def remove(arm: Arm, where: CollectionId, name: str, *, check: bool) -> Js
         )
     if not check:
         await delete_point(arm, where, name)
-    return {"changed": True, "restore_point": describe(point), "diff": _diff(name, "")}
+    return {"changed": True, "restore_point": describe_point(point), "diff": _diff(name, "")}
 
 
 def _diff(before: str, after: str) -> Json:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._azure.arm import Arm
-from ..plugin_utils._extension.guard import LOCK_NAME, POLICY_NAME, Guard
+from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._extension.presence import ensure_absent, ensure_present, ensure_put
 from ..plugin_utils._extension.repair import repair
 from ..plugin_utils._json import Json
@@ -16,6 +16,8 @@ from ..plugin_utils._task.target import Target
 
 # The wish without what makes no sense here: the extension comes with an application-consistent point only.
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name not in ("consistency", "minimum_consistency")}
+# What is noted with the lock stays what it was.
+_GUARD_SPEC = {name: spec for name, spec in GUARD_SPEC.items() if name != "notes"}
 # Getting the extension back is worth one of the three points that Azure allows per hour.
 _MIN_INTERVAL = "20m"
 
@@ -26,14 +28,11 @@ class ActionModule(AzureAction):
         **VM_SPEC,
         **_POINT_SPEC,
         **SCHEDULE_SPEC,
+        **_GUARD_SPEC,
         "min_interval": {"type": "str", "default": _MIN_INTERVAL},
         "state": {"type": "str", "choices": ["present", "repaired", "absent"], "default": "present"},
         "install_by": {"type": "str", "choices": ["restore_point", "extension_resource"], "default": "restore_point"},
         "handler_version": {"type": "str", "default": "1.0"},
-        "lock_name": {"type": "str", "default": LOCK_NAME},
-        "policy_guard": {"type": "bool", "default": False},
-        "policy_name": {"type": "str", "default": POLICY_NAME},
-        "policy_scope": {"type": "str", "choices": ["resource_group", "subscription"], "default": "resource_group"},
         "reason": {"type": "str"},
     }
     RULES = {"required_if": [("state", "absent", ("reason",)), ("state", "repaired", ("reason",))]}
@@ -45,13 +44,7 @@ class ActionModule(AzureAction):
         wish = read_wish({**params, "consistency": "ApplicationConsistent"})
         target = Target(self.host, vm)
         if params["state"] == "repaired":
-            guard = Guard(
-                policy=params["policy_guard"],
-                lock_name=params["lock_name"],
-                policy_name=params["policy_name"],
-                subscription_wide=params["policy_scope"] == "subscription",
-                collection_group=params.get("collection_resource_group") or "",
-            )
+            guard = read_guard(params)
             return await repair(arm, target, wish, guard, params["reason"], check=check)
         if params["install_by"] == "extension_resource":
             until = arm.until(arm.clock.monotonic() + wish.timeout.total_seconds())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from ..plugin_utils._azure.arm import Arm
-from ..plugin_utils._durations import parse
+from ..plugin_utils._durations import parse_duration
 from ..plugin_utils._errors import InvalidInput
 from ..plugin_utils._extension.guard import ensure_guarded, ensure_lifted, ensure_unguarded
 from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
@@ -37,7 +37,7 @@ class ActionModule(AzureAction):
         if params["state"] == "absent":
             return await ensure_unguarded(arm, vm, guard, check=check)
         if params["state"] == "lifted":
-            span = parse(params["lift_for"], "lift_for")
+            span = parse_duration(params["lift_for"], "lift_for")
             if not timedelta(0) < span <= _LONGEST_LIFT:
                 raise InvalidInput(
                     f"The option lift_for is {params['lift_for']!r}", advice="Lift the guard for up to 7 days."

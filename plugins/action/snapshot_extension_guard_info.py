@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..plugin_utils._azure.arm import Arm
-from ..plugin_utils._durations import parse
+from ..plugin_utils._durations import parse_duration
 from ..plugin_utils._extension.drift import inspect
 from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
@@ -21,7 +21,7 @@ class ActionModule(AzureAction):
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
         del check
-        look_back = parse(params["look_back"], "look_back")
+        look_back = parse_duration(params["look_back"], "look_back")
         target = Target(self.host, self.vm_id(params))
         return {
             "changed": False,

@@ -9,19 +9,21 @@ from dataclasses import replace
 
 from ..plugin_utils._authorization.policy import ensure_assigned, not_effective_yet
 from ..plugin_utils._azure.arm import Arm
-from ..plugin_utils._durations import parse
+from ..plugin_utils._durations import parse_duration
 from ..plugin_utils._errors import AppConsistentError
 from ..plugin_utils._extension.drift import Watch, watch_over
 from ..plugin_utils._extension.guard import Guard
 from ..plugin_utils._extension.guard_options import GUARD_SPEC, read_guard
 from ..plugin_utils._json import Json
-from ..plugin_utils._restore_points.options import SCHEDULE_SPEC, WISH_SPEC, read_wish
-from ..plugin_utils._task.action import AZURE_SPEC, FLEET_SPEC, FleetAction, display, tell
-from ..plugin_utils._task.each_machine import Report, each, failed, raise_if_nobody_answered, result_of, table
-from ..plugin_utils._task.reported_targets import targets_of
+from ..plugin_utils._restore_points.options import PLACE_SPEC, SCHEDULE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC, display
+from ..plugin_utils._task.fleet_action import FLEET_SPEC, FleetAction, Telling, each_own
+from ..plugin_utils._task.results import MachineReport, report_of_error
+from ..plugin_utils._task.runner import reporting_job
 from ..plugin_utils._task.target import Target
 
 _POINT_SPEC = {name: spec for name, spec in WISH_SPEC.items() if name in ("exclude_disks", "timeout")}
+TELLING = Telling[MachineReport]("snapshot extensions", "have a healthy and guarded snapshot extension")
 
 
 class ActionModule(FleetAction):
@@ -39,46 +41,38 @@ class ActionModule(FleetAction):
     }
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
-        self.warn_of_lone_host()
         guard = read_guard(params)
         wish = read_wish({**params, "consistency": "ApplicationConsistent"})
         watch = Watch(
             guard=guard,
             wish=wish,
-            grace=parse(params["grace"], "grace"),
-            look_back=parse(params["look_back"], "look_back"),
+            grace=parse_duration(params["grace"], "grace"),
+            look_back=parse_duration(params["look_back"], "look_back"),
             install=params["install"],
             repair=params["repair"],
         )
-        targets, wrong = targets_of(params.get("vms"), self.task_vars)
-        assigned, refused, changed = await self._policies(arm, guard, targets, check=check)
-        watch = replace(watch, assigned_at=assigned)
+        fleet = self.fleet(params, arm, report_of_error)
+        watches = each_own(
+            fleet, lambda target: _own_watch(watch, params, target.plan) if target.plan else watch, report_of_error
+        )
+        assigned, refused, changed = await self._policies(fleet.arm, guard, fleet.targets, check=check)
 
-        async def work(arm: Arm, target: Target) -> Report:
+        async def work(arm: Arm, target: Target) -> MachineReport:
+            watch = replace(watches[target.host], assigned_at=assigned)
             error = refused.get(guard.policy_scope(target.vm))
-            if error is None:
-                return await watch_over(arm, target, watch, check=check)
-            if not guard.lock:
-                return failed(target.host, error)
-            only_lock = replace(watch, guard=replace(guard, policy=False))
-            return _half_guarded(await watch_over(arm, target, only_lock, check=check), error)
 
-        reports = [
-            *wrong,
-            *await each(
-                arm,
-                targets,
-                work,
-                noun="snapshot extensions",
-                interval=self.interval(params),
-                tell=tell,
-                allowed=wish.timeout.total_seconds(),
-            ),
-        ]
-        raise_if_nobody_answered(reports)
-        lines = table(reports, "have a healthy and guarded snapshot extension")
-        self.show(params, lines)
-        result = result_of(reports, lines)
+            def tell(phase: str) -> None:
+                fleet.board.put(target.host, phase)
+
+            if error is None:
+                return await watch_over(arm, target, watch, check=check, tell=tell)
+            if not guard.lock:
+                return report_of_error(target.host, error)
+            only_lock = replace(watch, guard=replace(watch.guard, policy=False))
+            return _half_guarded(await watch_over(arm, target, only_lock, check=check, tell=tell), error)
+
+        job = reporting_job(wish.timeout.total_seconds(), work)
+        _reports, result = await self.work(params, fleet, job, TELLING)
         return {**result, "changed": result["changed"] or changed}
 
     async def _policies(
@@ -104,13 +98,21 @@ class ActionModule(FleetAction):
         return frozenset(assigned), refused, changed
 
 
-def _half_guarded(report: Report, error: AppConsistentError) -> Report:
+def _own_watch(watch: Watch, params: Json, plan: Json) -> Watch:
+    """Return how a machine is watched over whose plan says which disks to leave out, and where its points are kept."""
+    own = {name: value for name, value in plan.items() if name in ("exclude_disks", "schedule")}
+    where = {name: value for name, value in plan.items() if name in PLACE_SPEC}
+    wish = read_wish({**params, **own, "consistency": "ApplicationConsistent"})
+    return replace(watch, guard=read_guard({**params, **where}), wish=wish)
+
+
+def _half_guarded(report: MachineReport, error: AppConsistentError) -> MachineReport:
     """Say of a machine that has its lock and not its policy what is missing."""
     return replace(
         report,
-        ok=False,
+        good=False,
         word="half-guarded",
         cause=". ".join(part for part in (report.cause, error.message) if part),
         advice=" ".join(part for part in (error.advice, report.advice) if part),
-        result={**report.result, "failure": error.details()},
+        failure=error.details(),
     )

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from ..plugin_utils._azure.arm import Arm
 from ..plugin_utils._azure.machine import read_machine
-from ..plugin_utils._extension.presence import describe_extension
 from ..plugin_utils._json import Json
+from ..plugin_utils._readiness.extension_state import describe_extension, view_extension
 from ..plugin_utils._task.action import AZURE_SPEC, VM_SPEC, AzureAction
 
 
@@ -18,4 +18,4 @@ class ActionModule(AzureAction):
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
         del check
         machine = await read_machine(arm, self.vm_id(params))
-        return {"changed": False, "snapshot_extension": describe_extension(machine)}
+        return {"changed": False, "snapshot_extension": describe_extension(view_extension(machine))}

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 from ..plugin_utils._azure.arm import Arm
-from ..plugin_utils._extension.readiness_report import Question, readiness
 from ..plugin_utils._json import Json
-from ..plugin_utils._readiness.surroundings import Survey
-from ..plugin_utils._restore_points.options import WISH_SPEC, read_wish
-from ..plugin_utils._task.action import AZURE_SPEC, FLEET_SPEC, FleetAction, tell
-from ..plugin_utils._task.each_machine import each, raise_if_nobody_answered, result_of, table
-from ..plugin_utils._task.reported_targets import targets_of
+from ..plugin_utils._readiness.report import Question, readiness
+from ..plugin_utils._readiness.survey import Survey
+from ..plugin_utils._restore_points.options import PLACE_SPEC, WISH_SPEC, read_wish
+from ..plugin_utils._task.action import AZURE_SPEC
+from ..plugin_utils._task.fleet_action import FLEET_SPEC, FleetAction, Telling, each_own
+from ..plugin_utils._task.results import MachineReport, report_of_error
+from ..plugin_utils._task.runner import reporting_job
+from ..plugin_utils._task.target import Target
 
-_NAMES = ("consistency", "exclude_disks", "collection_resource_group", "min_interval")
+_NAMES = ("consistency", "exclude_disks", *PLACE_SPEC, "collection_tags", "min_interval")
+TELLING = Telling[MachineReport]("readiness", "are ready")
 
 
 class ActionModule(FleetAction):
@@ -27,24 +30,19 @@ class ActionModule(FleetAction):
 
     async def act(self, params: Json, arm: Arm, *, check: bool) -> Json:
         del check
-        self.warn_of_lone_host()
-        wish = read_wish(params)
-        question = Question(wish.consistency, wish.exclude_disks, wish.collection_group, wish.min_interval)
-        targets, wrong = targets_of(params.get("vms"), self.task_vars)
-        survey = Survey(arm.until(arm.clock.monotonic() + wish.timeout.total_seconds()), targets)
-        reports = [
-            *wrong,
-            *await each(
-                arm,
-                targets,
-                lambda arm, target: readiness(arm, target, survey, question),
-                noun="readiness",
-                interval=self.interval(params),
-                tell=tell,
-                allowed=wish.timeout.total_seconds(),
-            ),
-        ]
-        raise_if_nobody_answered(reports)
-        lines = table(reports, "are ready")
-        self.show(params, lines)
-        return result_of(reports, lines)
+        common = read_wish(params)
+        seconds = common.timeout.total_seconds()
+        fleet = self.fleet(params, arm, report_of_error)
+
+        def own(target: Target) -> Question:
+            wish = read_wish({**params, **target.plan}) if target.plan else common
+            # A name that Azure would not take costs its machine only.
+            wish.place.of(target.vm)
+            return Question(wish.consistency, wish.exclude_disks, wish.place, wish.min_interval)
+
+        questions = each_own(fleet, own, report_of_error)
+        kept_in = [questions[target.host].place.of(target.vm) for target in fleet.targets]
+        survey = Survey(fleet.arm, fleet.targets, kept_in=kept_in, patience=seconds)
+        job = reporting_job(seconds, lambda arm, target: readiness(arm, target, survey, questions[target.host]))
+        _reports, result = await self.work(params, fleet, job, TELLING)
+        return result

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils._vss.options import SHARED_SPEC, checked_service, limits_of, services_of
-from ..plugin_utils._vss.plan import Policy
+from ..plugin_utils._vss.plan import RepairPolicy
 from ..plugin_utils._vss.repair import Interrupted, Repairer
 from ..plugin_utils._vss.report import repair_report
 from ..plugin_utils._windows.action import WindowsAction
@@ -29,7 +29,7 @@ class ActionModule(WindowsAction):
 
     def inspect(self, options: dict[str, t.Any], guest: WindowsGuest) -> dict[str, t.Any]:
         services = services_of(options)
-        policy = Policy(
+        policy = RepairPolicy(
             max_impact=options["max_impact"],
             allow_outage=frozenset(
                 checked_service(name, "allow_outage").casefold() for name in options["allow_outage"]

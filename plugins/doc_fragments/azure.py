@@ -73,6 +73,11 @@ options:
       - The machines to work on, a dictionary of host names and resource IDs.
       - The default is all hosts of the current batch (C(ansible_play_batch)), each with its variable C(azure_vm_id) or
         C(id).
+      - A host or group variable C(appconsistent) is a machine's own protection plan. It is a dictionary of options
+        (C(schedule), C(schedule_key), C(max_age), C(consistency), C(minimum_consistency), C(min_interval), C(keep),
+        C(keep_for), C(keep_good), C(exclude_disks), C(collection_resource_group), C(collection_name),
+        C(collection_tags)) that override those of the task for that machine. A plan that is wrong stops its machine
+        only.
     type: dict
   credentials:
     description:
@@ -123,6 +128,24 @@ options:
     description: Whether to print neither progress nor the table at the end.
     type: bool
     default: false
+  run_timeout:
+    description:
+      - How long the whole task may take, such as V(2h). Without it only O(timeout) limits the work on each machine.
+      - A machine whose work is not at its end by then says so in its verdict; one whose turn has not come is
+        V(not_begun).
+    type: str
+  results_file:
+    description:
+      - File on the controller to write RV(hosts) to as JSON, readable by its owner only. For fleets whose result is
+        larger than what AWX keeps of an event.
+    type: path
+  stats_key:
+    description:
+      - Publishes a short form of RV(hosts) as custom statistics under this name. AWX keeps them as the artifacts of the
+        job and hands them to the later nodes of a workflow.
+      - Has to be unique to the job, for example V(points_{{ awx_job_id }}); of the slices of a job that use the same
+        name only the last one's statistics stay.
+    type: str
 """
 
     VM = r"""

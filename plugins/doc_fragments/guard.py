@@ -38,6 +38,10 @@ options:
     type: str
     choices: [resource_group, subscription]
     default: resource_group
+"""
+
+    NOTES = r"""
+options:
   notes:
     description:
       - Note that is kept with the lock, up to 512 characters. C(appconsistent.azure) is added if it is missing.
@@ -45,9 +49,16 @@ options:
     default: >-
       Keeps the snapshot extension from being deleted: application-consistent restore points need it
       (appconsistent.azure).
+"""
+
+    COLLECTION = r"""
+options:
   collection_resource_group:
     description:
       - Resource group of the restore point collection. The default is that of the virtual machine.
       - Break-glass is noted there, as the tag C(appconsistent-guard-lifted) of the collection.
+    type: str
+  collection_name:
+    description: Name of the restore point collection, as for M(appconsistent.azure.restore_points).
     type: str
 """

@@ -10,7 +10,9 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   exclude_disks:
-    description: Resource IDs of managed disks that the restore point leaves out.
+    description:
+      - Disks that the restore point leaves out, each by its resource ID, its name, or its LUN as in V(lun:2). A machine
+        leaves out those that are its own; a word that names no disk of any machine is told as a warning.
     type: list
     elements: str
     default: []
@@ -19,6 +21,19 @@ options:
       - Resource group of the restore point collection. The default is that of the virtual machine.
       - Must not be under a delete lock, or old points can never be removed.
     type: str
+  collection_name:
+    description:
+      - Name of the restore point collection, for a policy that demands one of a certain form. C({vm}), C({group}) and
+        C({hash}) stand for the machine's name, its resource group, and eight digits that tell its resource ID from all
+        others. Every machine needs a collection of its own.
+      - The default is V({vm}-{hash}). Where the name is changed, the points under the old one are not looked at.
+    type: str
+  collection_tags:
+    description:
+      - Tags of the restore point collection, for a policy that demands them. They are given to a new collection, and to
+        one that lacks them before the next point is made; other tags of the collection stay.
+    type: dict
+    default: {}
   min_interval:
     description:
       - Least time since the last point of the machine before another one is asked for, such as V(3h) or V(20m).
@@ -53,8 +68,11 @@ options:
 options:
   schedule:
     description:
-      - Name of the schedule that the points belong to. The points' names begin with it, and only points of the same
-        schedule count as fresh.
+      - Name of the schedule that the points belong to. Only points of the same schedule count as fresh, and only they
+        are deleted; which those are is told by their names alone.
+      - A point is named C(SCHEDULE-WINDOW), where the window is the start of the span of O(max_age) that it was made
+        in, counted from 1970 in UTC, not the time of day of the point; with O(schedule_key) it is C(SCHEDULE--KEY).
+        Later attempts have a number at the end. A schedule and a key hold single hyphens only, and none at an end.
     type: str
     default: appconsistent
   schedule_key:
@@ -78,6 +96,8 @@ options:
         a fresh one is there, never before. A failed point of the schedule holds nothing and is deleted then in any
         case.
       - Points of other schedules, other tools and people are never touched.
+      - Where all of the 500 points that Azure allows a machine are used, as many of the points that would go anyway are
+        deleted before the new one as it needs.
     type: int
   keep_for:
     description: Points of the schedule older than this, such as V(30d), are deleted. Together with O(keep), either is

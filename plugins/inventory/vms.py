@@ -23,8 +23,9 @@ description:
     as C(azure_computer_name) with your domain. Tasks that speak to Azure alone need none.
   - Each host is in a group for its operating system (C(linux), C(windows)), its power state (such as C(power_running)
     or C(power_deallocated)) and its snapshot extension (C(snapshot_extension_healthy), C(snapshot_extension_missing),
-    C(snapshot_extension_failed), C(snapshot_extension_updating)); with O(protection) also in C(protected) or
-    C(unprotected).
+    C(snapshot_extension_failed), C(snapshot_extension_updating), C(snapshot_extension_unknown)); with O(protection)
+    also in C(protected) or C(unprotected).
+  - Only the list of the machines has to be read. Whatever else cannot be is told as a warning, and left out or empty.
   - The file's name has to end in C(appconsistent.yml) or C(appconsistent.yaml).
 options:
   plugin:
@@ -127,10 +128,11 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.utils.unsafe_proxy import wrap_var
 
 from ..plugin_utils._azure.arm import connect
-from ..plugin_utils._azure.credentials import VARIABLES, Settings, collect
+from ..plugin_utils._azure.credentials import NO_OPTIONS, VARIABLES, Settings, collect
 from ..plugin_utils._azure.libraries import missing_sentence
 from ..plugin_utils._errors import AppConsistentError, InvalidInput
-from ..plugin_utils._inventory.vm_listing import Filter, groups, list_machines, names
+from ..plugin_utils._failures.explain import in_words
+from ..plugin_utils._inventory.vm_listing import Filter, Listing, groups, list_machines, names
 from ..plugin_utils._json import Json
 
 if t.TYPE_CHECKING:
@@ -141,6 +143,8 @@ if t.TYPE_CHECKING:
 _trust: t.Callable[[str], str] = getattr(template, "trust_as_template", str)
 
 ALL = "all"
+# Seconds for the list of the machines, whatever Azure asks to be waited for.
+LONGEST = 900.0
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -165,19 +169,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 machines = None
         if machines is None:
             try:
-                machines = asyncio.run(self._list())
+                listing = asyncio.run(self._list())
             except AppConsistentError as error:
-                raise AnsibleParserError(str(error)) from error
-            if self.get_option("cache"):
+                raise AnsibleParserError(in_words(error)) from error
+            machines = listing.machines
+            for sentence in dict.fromkeys(listing.unread):
+                self.display.warning(f"The inventory lacks a part: {sentence}")
+            # What lacks a part is not kept for the next ten minutes.
+            if self.get_option("cache") and not listing.unread:
                 self._cache[key] = machines
         self._populate(inventory, machines)
 
-    async def _list(self) -> list[Json]:
+    async def _list(self) -> Listing:
         settings = collect({name: self._text(name) for name in _SIGN_IN_OPTIONS}, os.environ)
         async with connect(settings) as arm:
             await arm.sign_in()
             return await list_machines(
-                arm,
+                arm.until(arm.clock.monotonic() + LONGEST),
                 self._filter(settings),
                 with_protection=self.get_option("protection"),
                 with_addresses=self.get_option("addresses"),
@@ -247,4 +255,4 @@ def _harmless(value: t.Any) -> t.Any:
     return wrap_var(value) if "{" in value or value.startswith("#") else _trust(value)
 
 
-_SIGN_IN_OPTIONS = tuple(name for name in VARIABLES if name not in ("subscription_id", "user"))
+_SIGN_IN_OPTIONS = tuple(name for name in VARIABLES if name not in NO_OPTIONS)

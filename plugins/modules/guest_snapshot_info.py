@@ -443,8 +443,9 @@ from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._guest import wire_server as _wire_server
-from ..module_utils._guest.snapshot import Guest, gather
+from ..module_utils._guest import wire_server
+from ..module_utils._guest.guest import Guest
+from ..module_utils._guest.snapshot import gather
 from ..module_utils._scripts.lint import examine
 
 # waagent is a Python program of its own; on a busy machine it takes its time.
@@ -492,7 +493,7 @@ def run(params: Dict[str, Any]) -> Dict[str, Any]:
         uid=os.geteuid(),
         now=time.time(),
         ask_version=ask_version,
-        probe=(lambda: _wire_server.probe(timeout)) if timeout > 0 else _wire_server.not_probed,
+        probe=(lambda: wire_server.probe(timeout)) if timeout > 0 else wire_server.not_probed,
         lint=lambda: examine(run_command),
     )
     return gather(guest)

@@ -22,9 +22,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  collection_name:
-    description: Name of the restore point collection. The default is made of the machine's name and its ID.
-    type: str
   source_restore_point:
     description:
       - Resource ID of a restore point to copy. The collection then belongs to the source's collection and lies in
@@ -134,6 +131,11 @@ consistency_reached:
   description: What Azure says the point is.
   returned: when O(state=present) and O(source_restore_point) is not given
   type: str
+disks_missing:
+  description: The ids of the VM's disks that its point lacks, but for those left out with O(exclude_disks).
+  returned: when O(state=present) and no copy is made
+  type: list
+  elements: str
 degraded:
   description: Whether the point is weaker than O(minimum_consistency).
   returned: when O(state=present) and O(source_restore_point) is not given

@@ -22,6 +22,11 @@ options:
         and others included.
     type: bool
     default: false
+  subscription_id:
+    description:
+      - A subscription, all of whose collections are listed instead of those of one machine, and which of them were made
+        for a machine that is gone.
+    type: str
 attributes:
   action_group:
     support: full
@@ -39,6 +44,7 @@ extends_documentation_fragment:
   - appconsistent.azure.attributes.azure_group
 seealso:
   - module: appconsistent.azure.restore_point
+  - module: appconsistent.azure.restore_point_collection
 author:
   - The appconsistent.azure authors (@appconsistent)
 """
@@ -51,6 +57,11 @@ EXAMPLES = r"""
 - name: When was the last application-consistent one
   ansible.builtin.debug:
     msg: "{{ points.latest_application_consistent.time_created | default('never') }}"
+
+- name: What have machines left behind that are gone
+  appconsistent.azure.restore_point_info:
+    subscription_id: 5d1f0a52-0000-4000-a000-000000000001
+  register: found
 """
 
 RETURN = r"""
@@ -96,8 +107,20 @@ restore_points:
     replication_percent:
       description: How far a copy has come, 100 when it is usable, none where Azure says nothing.
       type: float
+    of_this_vm:
+      description:
+        - Whether Azure's C(vmId) says that the point was taken of the VM as it is now. A VM that was deleted and made
+          anew keeps its resource ID, and the points of the one before it lie in the same collection.
+        - V(false) where there is no such VM any more.
+      type: bool
+    disks_missing:
+      description: Resource IDs of the disks that the VM has now and a finished point lacks, for whatever reason.
+      type: list
+      elements: str
 latest_application_consistent:
-  description: The newest finished application-consistent point, empty when there is none.
+  description:
+    - The newest finished application-consistent point that was taken of this VM and holds all its disks but those that
+      it was told to leave out; empty when there is none.
   returned: success
   type: dict
 restore_point_collections:
@@ -114,5 +137,16 @@ restore_point_collections:
       type: str
     location:
       description: Region.
+      type: str
+    points:
+      description: How many restore points it holds.
+      type: int
+    source:
+      description:
+        - With O(subscription_id), what became of the machine. V(gone) is deleted or moved, V(there) is there, and
+          V(unknown) cannot be read, so that it may be there.
+      type: str
+    source_id:
+      description: Resource ID of the machine that it was made for or, for copies, of the collection.
       type: str
 """

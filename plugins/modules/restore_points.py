@@ -14,6 +14,8 @@ description:
     that is reported as V(degraded), never as reached.
   - Names are derived from O(schedule) and time or O(schedule_key), so a run that is killed, repeated or run twice at
     once adopts what is there and never makes a point twice.
+  - The age of a point is reckoned by Azure's clock, not by the controller's. Where the two are more than five minutes
+    apart the task warns, and from an hour on it deletes no old point.
   - Machines with the same variable C(azure_application) are taken in the order of their variable C(azure_wave), the
     machines of one wave at once. After a wave in which one fell short the later waves of that application are not
     begun. Azure has no restore point of several machines at one instant.
@@ -28,23 +30,6 @@ options:
     description: Whether to wait until the points are finished. Without waiting the verdict is V(running).
     type: bool
     default: true
-  run_timeout:
-    description:
-      - How long the whole task may take, such as V(2h). Without it only O(timeout) limits the work on each machine.
-      - A machine whose point is not finished by then is V(running), one whose turn has not come is V(not_begun).
-    type: str
-  results_file:
-    description:
-      - File on the controller to write RV(hosts) to as JSON, readable by its owner only. For fleets whose result is
-        larger than what AWX keeps of an event.
-    type: path
-  stats_key:
-    description:
-      - Publishes a short form of RV(hosts) as custom statistics under this name. AWX keeps them as the artifacts of the
-        job and hands them to the later nodes of a workflow.
-      - Has to be unique to the job, for example V(points_{{ awx_job_id }}); of the slices of a job that use the same
-        name only the last one's statistics stay.
-    type: str
 attributes:
   action_group:
     support: full
@@ -142,7 +127,8 @@ hosts:
     verdict:
       description:
         - V(reached) (a new point, good), V(fresh) (a good one was there), V(planned) (check mode would make one),
-          V(degraded) (less than O(minimum_consistency)), V(refused) (nothing was asked of Azure, something is in the
+          V(degraded) (less than O(minimum_consistency)), V(incomplete) (the point is finished, but lacks a disk of the
+          VM or holds an earlier VM of its name), V(refused) (nothing was asked of Azure, something is in the
           way), V(failed), V(running) (not finished in time, it goes on in Azure), or V(not_begun) (there was no time,
           the run was told to end, or an earlier wave fell short).
       type: str
@@ -158,6 +144,10 @@ hosts:
     minimum_consistency:
       description: What would have been good enough.
       type: str
+    disks_missing:
+      description: The ids of the VM's disks that its point lacks, but for those left out with O(exclude_disks).
+      type: list
+      elements: str
     degraded:
       description: Whether there is a point, but a weaker one than O(minimum_consistency).
       type: bool
@@ -183,7 +173,9 @@ hosts:
       description: What Azure said, with C(code), C(message), C(status), the catalogue's C(key) and its C(retry) class.
       type: dict
     findings:
-      description: What was found wrong with the machine before anything was asked, each with code, message and remedy.
+      description:
+        - What was found wrong with the machine before anything was asked, each with C(code), C(blocks), C(severity)
+          (V(blocks) or V(warns)), C(message), C(remedy) and C(docs), the title of Microsoft's page.
       type: list
       elements: dict
     next_attempt:

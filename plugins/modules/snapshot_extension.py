@@ -20,9 +20,9 @@ options:
       - V(present) sees that the extension is there and healthy. It waits for one that Azure is working on, and fails
         with a sentence of its own for one that has failed.
       - V(repaired) does Azure's documented repair. It removes the extension and has Azure install it anew by a restore
-        point. The guard (O(lock_name), and with O(policy_guard) O(policy_name)) is lifted before and always put back
-        after, also when the repair fails. Nothing is removed when Azure could not install it again, because the
-        machine is stopped, another extension has failed, or the last point is too young.
+        point. The guard that O(method) names is lifted before and always put back after, also when the repair fails.
+        Nothing is removed when Azure could not install it again, because the machine is stopped, another extension has
+        failed, or the last point is too young.
       - V(absent) removes it, as Azure's documented repair does. Until Azure has installed it again, restore points are
         not application-consistent.
     type: str
@@ -47,23 +47,6 @@ options:
         overview page, three points per hour.
     type: str
     default: 20m
-  lock_name:
-    description: Name of the guard's lock that O(state=repaired) lifts and puts back.
-    type: str
-    default: appconsistent-guard
-  policy_guard:
-    description: Whether O(state=repaired) also exempts the machine from the guard's policy meanwhile.
-    type: bool
-    default: false
-  policy_name:
-    description: Name of the guard's policy.
-    type: str
-    default: appconsistent-guard
-  policy_scope:
-    description: Where the guard's policy is assigned.
-    type: str
-    choices: [resource_group, subscription]
-    default: resource_group
   reason:
     description: Why the extension is removed. Required with O(state=absent) and O(state=repaired).
     type: str
@@ -81,6 +64,7 @@ extends_documentation_fragment:
   - appconsistent.azure.azure.vm
   - appconsistent.azure.wish
   - appconsistent.azure.wish.schedule
+  - appconsistent.azure.guard
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group

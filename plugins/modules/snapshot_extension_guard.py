@@ -49,6 +49,8 @@ extends_documentation_fragment:
   - appconsistent.azure.azure
   - appconsistent.azure.azure.vm
   - appconsistent.azure.guard
+  - appconsistent.azure.guard.notes
+  - appconsistent.azure.guard.collection
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group

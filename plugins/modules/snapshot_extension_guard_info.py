@@ -13,27 +13,6 @@ description:
     minutes late and goes back 90 days; what was removed inside the guest does not stand there, but shows as
     RV(snapshot_extension_guard.extension_state=disabled).
 options:
-  method:
-    description: What to look at, the lock, the policy or both.
-    type: str
-    choices: [lock, policy, both]
-    default: lock
-  lock_name:
-    description: Name of the lock.
-    type: str
-    default: appconsistent-guard
-  policy_name:
-    description: Name of the policy's definition, assignment and exemptions.
-    type: str
-    default: appconsistent-guard
-  policy_scope:
-    description: Where the policy is assigned, the machine's resource group or its subscription.
-    type: str
-    choices: [resource_group, subscription]
-    default: resource_group
-  collection_resource_group:
-    description: Resource group of the restore point collection. The default is that of the virtual machine.
-    type: str
   look_back:
     description: How far to look back in the activity log, such as V(7d), at most 89 days.
     type: str
@@ -50,6 +29,8 @@ attributes:
 extends_documentation_fragment:
   - appconsistent.azure.azure
   - appconsistent.azure.azure.vm
+  - appconsistent.azure.guard
+  - appconsistent.azure.guard.collection
   - appconsistent.azure.attributes.reads_only
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group

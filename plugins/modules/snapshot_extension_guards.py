@@ -41,7 +41,7 @@ options:
     type: str
     default: 20m
   exclude_disks:
-    description: Resource IDs of managed disks that such a point leaves out.
+    description: Disks that such a point leaves out, each by resource ID, name or LUN (V(lun:2)).
     type: list
     elements: str
     default: []
@@ -66,6 +66,8 @@ extends_documentation_fragment:
   - appconsistent.azure.azure
   - appconsistent.azure.azure.fleet
   - appconsistent.azure.guard
+  - appconsistent.azure.guard.notes
+  - appconsistent.azure.guard.collection
   - appconsistent.azure.attributes
   - appconsistent.azure.attributes.controller
   - appconsistent.azure.attributes.azure_group

@@ -24,13 +24,20 @@ options:
     choices: [ApplicationConsistent, CrashConsistent]
     default: ApplicationConsistent
   exclude_disks:
-    description: Resource IDs of managed disks that the points leave out.
+    description: Disks that the points leave out, each by resource ID, name or LUN (V(lun:2)).
     type: list
     elements: str
     default: []
   collection_resource_group:
     description: Resource group of the restore point collections. The default is that of each virtual machine.
     type: str
+  collection_name:
+    description: Name of the restore point collections, as for M(appconsistent.azure.restore_points).
+    type: str
+  collection_tags:
+    description: Tags of the restore point collections, as for M(appconsistent.azure.restore_points).
+    type: dict
+    default: {}
   min_interval:
     description: Least time between two points of a machine. The default is V(3h), for crash-consistent ones V(1h).
     type: str
@@ -96,8 +103,8 @@ hosts:
       type: str
     findings:
       description:
-        - Everything that was found, what blocks first, each with C(code), C(severity) (V(blocks) or V(warns)),
-          C(message), C(remedy) and C(docs), the title of Microsoft's page.
+        - Everything that was found, what blocks first, each with C(code), C(blocks), C(severity) (V(blocks)
+          or V(warns)), C(message), C(remedy) and C(docs), the title of Microsoft's page.
       type: list
       elements: dict
     facts:

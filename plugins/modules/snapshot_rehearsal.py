@@ -64,10 +64,11 @@ options:
   minimum_consistency:
     description:
       - The task fails when the extension would report less than this.
-      - V(file_system) is what a restore point reaches when a script fails and C(continueBackupOnFailure) is true.
+      - V(FileSystemConsistent) is what a restore point reaches when a script fails and C(continueBackupOnFailure) is
+        true.
     type: str
-    choices: [application, file_system, crash]
-    default: application
+    choices: [ApplicationConsistent, FileSystemConsistent, CrashConsistent]
+    default: ApplicationConsistent
 notes:
   - Needs root (C(become)).
   - B(The application is really held). Writes wait from the end of the pre-script to the post-script, O(window)
@@ -278,7 +279,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._rehearsal.preparation import Guest, rehearse
+from ..module_utils._rehearsal.preparation import RehearsalGuest, rehearse
 
 
 def main() -> None:
@@ -289,8 +290,8 @@ def main() -> None:
             "probe_timeout": {"type": "float", "default": 30.0},
             "minimum_consistency": {
                 "type": "str",
-                "choices": ["application", "file_system", "crash"],
-                "default": "application",
+                "choices": ["ApplicationConsistent", "FileSystemConsistent", "CrashConsistent"],
+                "default": "ApplicationConsistent",
             },
         },
         supports_check_mode=True,
@@ -303,7 +304,7 @@ def main() -> None:
                 module.params["probe_timeout"]
             )
         )
-    answer = rehearse(module.params, Guest(uid=os.geteuid()), module.check_mode)
+    answer = rehearse(module.params, RehearsalGuest(uid=os.geteuid()), module.check_mode)
     if answer.problem is not None:
         module.fail_json(msg=answer.problem, rehearsal=answer.rehearsal)
     module.exit_json(changed=False, rehearsal=answer.rehearsal)

@@ -379,7 +379,8 @@ from typing import Any, Dict, List, Tuple
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._scripts.deployment import Guest, Refused, run
+from ..module_utils._profiles.table import masked
+from ..module_utils._scripts.deployment import DeploymentGuest, Refused, run
 
 
 def _argument_spec() -> Dict[str, Any]:
@@ -458,15 +459,31 @@ def _argument_spec() -> Dict[str, Any]:
     }
 
 
+class SnapshotScripts(AnsibleModule):
+    """Logs what it was invoked with, secrets masked by what an option is.
+
+    The base class masks by text, and logs a list as Python writes it, in which a backslash, a quote or a character that
+    is not printable reads otherwise than in the secret.
+    """
+
+    def _log_invocation(self) -> None:
+        params = self.params
+        self.params = dict(params, profiles=[masked(entry) for entry in params["profiles"]])
+        try:
+            super()._log_invocation()
+        finally:
+            self.params = params
+
+
 def main() -> None:
-    module = AnsibleModule(argument_spec=_argument_spec(), supports_check_mode=True)
+    module = SnapshotScripts(argument_spec=_argument_spec(), supports_check_mode=True)
 
     def run_command(argv: List[str], text: str) -> Tuple[int, str]:
         status, out, err = module.run_command(argv, data=text)
         return status, err or out
 
     try:
-        result = run(module.params, Guest(run_command), module.check_mode)
+        result = run(module.params, DeploymentGuest(run_command), module.check_mode)
     except Refused as refused:
         module.fail_json(msg=str(refused), findings=[finding.as_dict() for finding in refused.findings])
     for finding in result["findings"]:

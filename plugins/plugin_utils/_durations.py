@@ -14,12 +14,12 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"\s*(\d+)\s*([smhdw]?)\s*", re.IGNORECASE)
 
 
-def parse(text: str, option: str) -> timedelta:
+def parse_duration(text: str, option: str) -> timedelta:
     """Return the span that `text` gives; a bare number is seconds. Raise InvalidInput that names `option`."""
     match = _SPAN.fullmatch(text)
     if not match:
         raise InvalidInput(
-            f"The option {option} is {text!r}, which is no span of time",
+            f"The option {option} is {text!r}, which is not a time span",
             advice="Write a whole number and a unit, such as 90s, 20m, 3h, 7d or 2w.",
         )
     return timedelta(seconds=int(match[1]) * _UNITS[match[2].lower() or "s"])

@@ -16,7 +16,8 @@ AppConsistentError           everything this collection raises on purpose
     ├── Throttled            429
     └── OperationFailed      a long-running operation that ended as Failed or Canceled
 
-The text of an error is one or two sentences that a user can act on. Secrets and signed URLs never get into it.
+The text of an error is one or two sentences. What Azure's own answers mean, and what to do about them, is not decided
+where they are raised but where a result is worded (`_failures.explain`). Secrets and signed URLs never get into it.
 """
 
 from __future__ import annotations
@@ -27,13 +28,23 @@ import typing as t
 # A query string may carry a signature (operation URLs, SAS), so no URL keeps one. A bearer token begins with "eyJ".
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?]+)\?[^\s\"'<>]*")
 _TOKEN = re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]+)*")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# A half of a surrogate pair, which JSON can hold, cannot be written to a terminal or a file.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def redact(text: str) -> str:
     """Return `text` without query strings, tokens and control characters, cut to a readable length."""
     text = _CONTROL.sub(" ", _TOKEN.sub("[token]", _URL_QUERY.sub(r"\1?[signed]", text)))
     return text if len(text) <= 2000 else text[:2000] + " [...]"
+
+
+# Words, addresses and paths. A client secret of Microsoft Entra ID has digits and signs and no slash.
+_PLAIN = re.compile(r"[A-Za-z_]{1,30}|(?:https://|~?\.{0,2}/)[\w./ -]+|[\w -]+\.(?:cer|crt|pem|pfx)")
+
+
+def shown(value: str) -> str:
+    """Return what a sign-in option was set to as a message may repeat it: a secret gets into the wrong option, too."""
+    return repr(value) if _PLAIN.fullmatch(value) else "a value that is not repeated, for it may be a secret"
 
 
 class AppConsistentError(Exception):
@@ -54,7 +65,12 @@ class InvalidInput(AppConsistentError):
 
 
 class CredentialError(AppConsistentError):
-    """No credentials, or Microsoft Entra ID refused them."""
+    """No credentials, or Microsoft Entra ID refused them; then `code` is its AADSTS number, and `said` its words."""
+
+    def __init__(self, message: str, *, advice: str = "", code: str = "", said: str = "") -> None:
+        self.code = code
+        self.said = redact(said)
+        super().__init__(message, advice=advice)
 
 
 class EndpointUnreachable(AppConsistentError):
@@ -81,7 +97,7 @@ class AzureError(AppConsistentError):
         request_id: str = "",
     ) -> None:
         self.doing = doing
-        self.code = code
+        self.code = redact(code)
         self.azure_message = redact(message)
         self.status = status
         self.target = target

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import typing as t
+from datetime import datetime, timezone
 
 Json = dict[str, t.Any]
 
@@ -26,3 +27,15 @@ def text(body: Json, key: str) -> str:
     """Return the text at `key`, empty when there is none."""
     value = body.get(key)
     return value if isinstance(value, str) else ""
+
+
+def parse_time(value: t.Any) -> datetime | None:
+    """Return a time as Azure writes it (seven fractional digits, any offset), None when it is not a time.
+
+    A time without an offset is UTC.
+    """
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)

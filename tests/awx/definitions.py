@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import typing as t
 from pathlib import Path
 
@@ -40,8 +41,11 @@ def read(path: Path) -> Json:
 
 @functools.cache
 def settings() -> Json:
-    """The few things that a user sets, with their defaults."""
-    return read(FOLDER / "settings.yml")
+    """The few things that a user sets, with their defaults, and what is made of them."""
+    found: Json = {}
+    for name, value in read(FOLDER / "settings.yml").items():
+        found[name] = rendered(value, found)
+    return found
 
 
 def rendered(value: t.Any, variables: Json | None = None) -> t.Any:
@@ -53,7 +57,12 @@ def rendered(value: t.Any, variables: Json | None = None) -> t.Any:
     if isinstance(value, str) and not isinstance(value, Unsafe) and "{{" in value:
         environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)
         environment.globals["lookup"] = lambda _kind, name, **_options: f"value-of-{name}"
-        return environment.from_string(value).render(**(variables or settings()))
+        environment.globals["omit"] = ""
+        environment.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
+        given = settings() if variables is None else variables
+        if whole := re.fullmatch(r"\s*{{((?:(?!}}).)*)}}\s*", value, re.DOTALL):
+            return environment.compile_expression(whole[1], undefined_to_none=False)(**given)
+        return environment.from_string(value).render(**given)
     return value
 
 

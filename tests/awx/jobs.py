@@ -10,6 +10,7 @@ environment variables, slices cut out of the inventory in order of the host name
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import itertools
 import json
@@ -261,11 +262,20 @@ class Awx:
             "ANSIBLE_RETRY_FILES_ENABLED": "False",
             "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
             "ANSIBLE_PARAMIKO_RECORD_HOST_KEYS": "False",
-            # In the execution environment the collection lies in /usr/share/ansible/collections.
-            "ANSIBLE_COLLECTIONS_PATH": f"/runner/requirements_collections:{ROOT / '.tree'}",
+            "ANSIBLE_COLLECTIONS_PATH": ":".join(("/runner/requirements_collections", *self._collections())),
             **self.credential,
             **self.environment,
         }
+
+    def _collections(self) -> list[str]:
+        """Where collections are looked for: build_env puts what the project's own ansible.cfg names in front.
+
+        In the execution environment the collection lies in /usr/share/ansible/collections.
+        """
+        settings = configparser.ConfigParser()
+        settings.read(self.project / "ansible.cfg")
+        named = settings.get("defaults", "collections_path", fallback="")
+        return [*(str(self.project / path) for path in named.split(":") if path), str(ROOT / ".tree")]
 
     def close(self) -> None:
         """End what is left over."""

@@ -15,7 +15,7 @@ import re
 import threading
 import typing as t
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from tests.awx import rules
 
@@ -37,7 +37,11 @@ KINDS = {
     "workflow_approval_templates": "workflow_approval_template",
 }
 UNIFIED = ("job_templates", "workflow_job_templates", "projects", "inventory_sources", "workflow_approval_templates")
-ASSOCIATIONS = re.compile(r"(credentials|labels|instance_groups|notification_templates_\w+|\w+_nodes)")
+ASSOCIATIONS = re.compile(
+    r"(credentials|labels|instance_groups|notification_templates_\w+|(success|failure|always)_nodes)"
+)
+# A named URL says what its object belongs to: awx.main.utils.named_url_graph, seen on a running AWX.
+NAMED = re.compile(r"(?P<name>[^+]+)(\+\+(?P<type>[^+]+)\+(?P<kind>[^+]+))?\+\+(?P<organization>[^+]+)")
 # Fields that awx.awx sends without having an option for them.
 UNNAMED = {"type", "managed"}
 USER, PASSWORD = "admin", "stand-in-password"
@@ -63,10 +67,46 @@ class Awx:
         self.writes: list[str] = []
         self._last = 0
         self._add("organizations", {"name": "Default"})
-        self._add("credential_types", {"name": "Microsoft Azure Resource Manager", "kind": "cloud", "managed": True})
+        for name, kind in (
+            ("Microsoft Azure Resource Manager", "cloud"),
+            ("Machine", "ssh"),
+            ("Source Control", "scm"),
+        ):
+            self._add("credential_types", {"name": name, "kind": kind, "managed": True})
 
     def named(self, endpoint: str, name: str) -> Json:
         return next(item for item in self.objects[endpoint].values() if item.get("name") == name)
+
+    def add(self, endpoint: str, body: Json) -> Json:
+        """Put an object there by hand, as an admin would."""
+        return self._add(endpoint, body)
+
+    def attach(self, item: Json, part: str, *others: Json) -> None:
+        self.links.setdefault(f"{item['url']}{part}/", []).extend(other["id"] for other in others)
+
+    def attached(self, item: Json, part: str) -> set[str]:
+        target = _target(part)
+        return {self.objects[target][number]["name"] for number in self.links.get(f"{item['url']}{part}/", [])}
+
+    def _organization(self, item: Json) -> str:
+        owner = self.objects["organizations"].get(item.get("organization") or 0)
+        return str(owner["name"]) if owner else ""
+
+    def _find(self, endpoint: str, word: str) -> Json | None:
+        """Find an object by its number or its named URL."""
+        if word.isdigit():
+            return self.objects[endpoint].get(int(word))
+        match = NAMED.fullmatch(unquote(word))
+        for item in self.objects[endpoint].values() if match else ():
+            kind = self.objects["credential_types"].get(item.get("credential_type") or 0, {})
+            if match and (match["name"], match["organization"], match["type"], match["kind"]) == (
+                item.get("name"),
+                self._organization(item),
+                kind.get("name"),
+                kind.get("kind"),
+            ):
+                return item
+        return None
 
     def _add(self, endpoint: str, body: Json) -> Json:
         self._last += 1
@@ -76,6 +116,9 @@ class Awx:
         base: Json = {"id": number, "url": url, "type": KINDS[endpoint], "related": related, "summary_fields": {}}
         if endpoint == "projects":
             base["scm_revision"] = "0" * 40
+        if endpoint == "inventory_sources":
+            # awx.main.models.inventory.InventorySource.save: it inherits the organization.
+            base["organization"] = self.objects["inventories"][body["inventory"]]["organization"]
         self.objects[endpoint][number] = {
             **base,
             **body,
@@ -89,15 +132,15 @@ class Awx:
             self.writes.append(f"{method} {path}")
         if parts == ["unified_job_templates"]:
             found = [item for kind in UNIFIED for item in self.objects[kind].values()]
-            return 200, _page(found, query)
+            return 200, self._page(found, query)
         if not parts or parts[0] not in KINDS:
             raise Refusal(404, {"detail": "Not found."})
         endpoint, *rest = parts
         if not rest:
             if method == "GET":
-                return 200, _page([self._shown(endpoint, item) for item in self.objects[endpoint].values()], query)
+                return 200, self._page([self._shown(endpoint, item) for item in self.objects[endpoint].values()], query)
             return 201, self._shown(endpoint, self._add(endpoint, self._checked(endpoint, body, None)))
-        item = self.objects[endpoint].get(int(rest[0]))
+        item = self._find(endpoint, rest[0])
         if item is None:
             raise Refusal(404, {"detail": "Not found."})
         if len(rest) == 1:
@@ -119,22 +162,35 @@ class Awx:
             item["unified_job_template"] = made["id"]
             item["related"]["unified_job_template"] = made["url"]
             return 201, made
+        if part == "workflow_nodes" and method == "GET":
+            nodes = self.objects["workflow_job_template_nodes"].values()
+            return 200, self._page([node for node in nodes if node["workflow_job_template"] == item["id"]], {})
         if not ASSOCIATIONS.fullmatch(part):
             raise Refusal(404, {"detail": "Not found."})
         links = self.links.setdefault(path, [])
-        target = "workflow_job_template_nodes" if part.endswith("_nodes") else re.sub("_(error|approvals)$", "", part)
+        target = _target(part)
         if method == "GET":
-            return 200, _page([self.objects[target][number] for number in links], {})
+            return 200, self._page([self._shown(target, self.objects[target][number]) for number in links], {})
         if body.get("disassociate"):
             links.remove(body["id"])
         elif body["id"] in self.objects[target]:
+            if part == "credentials":
+                types = [self.objects[target][number]["credential_type"] for number in (*links, body["id"])]
+                _refuse([] if len(set(types)) == len(types) else ["Cannot assign multiple credentials of one type."])
             links.append(body["id"])
         else:
             raise Refusal(400, {"msg": "Related object not found."})
         return 204, {}
 
+    def _page(self, items: list[Json], query: dict[str, str]) -> Json:
+        wanted = query.get("organization__name")
+        kept = [item for item in items if wanted is None or self._organization(item) == wanted]
+        return _filtered(kept, {key: value for key, value in query.items() if key != "organization__name"})
+
     def _shown(self, endpoint: str, item: Json) -> Json:
         """Secrets are never shown again."""
+        if organization := self._organization(item):
+            item = {**item, "summary_fields": {"organization": {"name": organization}}}
         if endpoint != "credentials":
             return item
         inputs = {key: "$encrypted$" if key == "secret" and value else value for key, value in item["inputs"].items()}
@@ -144,6 +200,10 @@ class Awx:
         whole = {**(existing or {}), **body}
         unknown = set(body) - set(rules.options()[KINDS[endpoint]]) - UNNAMED
         _refuse([f"unknown field {name}" for name in sorted(unknown)])
+        if endpoint == "execution_environments":
+            others = [each for each in self.objects[endpoint].values() if each["name"] == whole["name"]]
+            taken = [each for each in others if existing is None or each["id"] != existing["id"]]
+            _refuse(["Execution environment with this Name already exists."] if taken else [])
         if endpoint == "credential_types":
             _refuse(rules.injector_problems(whole.get("injectors") or {}, whole.get("inputs") or {}))
         if endpoint == "job_templates":
@@ -171,7 +231,12 @@ def _refuse(problems: t.Sequence[str]) -> None:
         raise Refusal(400, {"__all__": list(problems)})
 
 
-def _page(items: list[Json], query: dict[str, str]) -> Json:
+def _target(part: str) -> str:
+    """Which kind of object an association is to."""
+    return "workflow_job_template_nodes" if part.endswith("_nodes") else re.sub("_(error|approvals)$", "", part)
+
+
+def _filtered(items: list[Json], query: dict[str, str]) -> Json:
     either = {key.removeprefix("or__"): value for key, value in query.items() if key.startswith("or__")}
     every = {key: value for key, value in query.items() if not key.startswith(("or__", "page", "order"))}
     found = [

@@ -52,6 +52,12 @@ def name_of(value: t.Any) -> str:
     return str(value.get("name") or value.get("identifier")) if isinstance(value, dict) else str(value)
 
 
+def own(name: str) -> str:
+    """Return the name in a named URL, which has to say the organization."""
+    assert name.endswith(f"++{definitions.settings()['appconsistent_awx_organization']}")
+    return name.partition("++")[0]
+
+
 def documented_variables() -> set[str]:
     """What the role restore_points says that it takes, what the playbook guard gives a default, and the hosts."""
     specs = yaml.safe_load((ROOT / "roles" / "restore_points" / "meta" / "argument_specs.yml").read_text())
@@ -110,9 +116,10 @@ def test_a_template_runs_a_playbook_that_the_project_shows(template: Json) -> No
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=name_of)
 def test_what_a_template_refers_to_is_defined(template: Json) -> None:
     named = {kind: {item["name"] for item in definitions.of(kind)} for kind in MODULES}
-    assert template["inventory"] in named["controller_inventories"]
+    assert own(template["inventory"]) in named["controller_inventories"]
     assert template["execution_environment"] in named["controller_execution_environments"]
-    assert set(template.get("credentials", [])) <= named["controller_credentials"]
+    assert {own(name) for name in template.get("credentials", [])} <= named["controller_credentials"]
+    assert {own(name) for name in template.get("notification_templates_error", [])} <= named["controller_notifications"]
     assert set(template.get("extra_vars", {})) <= documented_variables()
 
 

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import yaml
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.place import Place
 
+from tests.awx import definitions
 from tests.awx.jobs import MAX_EVENT_RES, ROOT, Awx, Inventory, Json
 
 READY = {"linux_scripts": "ok", "snapshot_extension": "present"}
@@ -182,12 +186,12 @@ def test_prepare_brings_the_extension_and_its_guard(awx: Awx) -> None:
 def old_points(awx: Awx, *ages: str) -> Json:
     """A machine with points of the schedule nightly, in the collection that the product looks for."""
     awx.fleet({"name": "db1", **READY})
-    where = default_collection(parse_vm_id(awx.simulator.vm_id("db1"), "db1"), "")
+    where = Place().of(parse_vm_id(awx.simulator.vm_id("db1"), "db1"))
     return {
         "name": "db1",
         **READY,
         "points": [
-            {"collection": where.name, "resource_group": where.group, "name": f"nightly-{age}", "age": age}
+            {"collection": where.name, "resource_group": where.group, "name": f"nightly--{age}", "age": age}
             for age in ages
         ],
     }
@@ -204,10 +208,10 @@ def test_pruning_deletes_what_the_plan_named_and_keeps_the_last_good_ones(awx: A
     plan = awx.launch("awx/project/prune.yml", check=True, variables=answers)
     assert plan.status == "successful", plan.stdout
     assert awx.simulator.writes == []
-    assert "Would delete nightly-12d, nightly-9d; 2 of the schedule stay" in " ".join(plan.stdout.split())
+    assert "Would delete nightly--12d, nightly--9d; 2 of the schedule stay" in " ".join(plan.stdout.split())
     prune = awx.launch("awx/project/prune.yml", variables=answers)
-    assert "Deleted nightly-12d, nightly-9d; 2 of the schedule stay" in " ".join(prune.stdout.split())
-    assert point_names(awx) == ["nightly-3d", "nightly-5h"]
+    assert "Deleted nightly--12d, nightly--9d; 2 of the schedule stay" in " ".join(prune.stdout.split())
+    assert point_names(awx) == ["nightly--3d", "nightly--5h"]
 
 
 def test_pruning_without_a_word_on_what_to_keep_fails(awx: Awx) -> None:
@@ -221,7 +225,10 @@ def test_survey_answers_reach_the_role(awx: Awx) -> None:
     awx.fleet(
         {"name": "off", **READY, "power": "deallocated"}, rules={"retry_after": 1, "stopped_vm": "crash_consistent"}
     )
-    answers = {"restore_points_consistency": "CrashConsistent", "restore_points_schedule": "stopped"}
+    (template,) = (each for each in definitions.of("controller_templates") if each["name"] == "Restore points - take")
+    # AWX gives each question that is not answered its default.
+    answers = {question["variable"]: question["default"] for question in template["survey_spec"]["spec"]}
+    answers |= {"restore_points_consistency": "CrashConsistent", "restore_points_schedule": "stopped"}
     job = awx.launch(TAKE, variables=answers)
     assert job.status == "successful", job.stdout
     (short,) = job.artifacts.values()
@@ -276,3 +283,27 @@ def test_every_playbook_that_a_job_may_run_has_its_wrapper() -> None:
     assert wrappers.keys() == {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"awx_deploy", "work_list"}
     for name, wrapper in wrappers.items():
         assert wrapper.read_text().rsplit("appconsistent.azure.", 1)[1].strip() == name
+
+
+def test_a_job_runs_the_collection_of_its_image_though_the_project_is_this_repository(awx: Awx) -> None:
+    shown = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, shown.split("\0")):
+        source, copy = ROOT / name, awx.project / name
+        if source.exists() or source.is_symlink():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy, follow_symlinks=False)
+    asked = "{{ lookup('ansible.builtin.config', 'COLLECTIONS_PATHS') | to_json }}"
+    task = {"name": "Paths", "ansible.builtin.debug": {"msg": asked}, "run_once": True}
+    own = awx.playbook(json.dumps([{"name": "Look", "hosts": "all", "gather_facts": False, "tasks": [task]}]))
+    awx.fleet({"name": "one"})
+
+    def searched() -> list[str]:
+        events = awx.launch(own).events
+        return next(
+            json.loads(event["event_data"]["res"]["msg"]) for event in events if event["event"] == "runner_on_ok"
+        )
+
+    assert not [path for path in searched() if Path(path).is_relative_to(awx.project)]
+    # Any ansible.cfg at the root would be taken.
+    (awx.project / "ansible.cfg").write_text("[defaults]\ncollections_path = .tree\n")
+    assert str(awx.project / ".tree") in searched()

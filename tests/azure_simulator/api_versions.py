@@ -64,7 +64,8 @@ TYPES: Mapping[str, frozenset[str]] = {
     "microsoft.authorization/policyassignments": POLICIES,
     "microsoft.authorization/policydefinitions": POLICIES,
     "microsoft.authorization/policysetdefinitions": POLICIES,
-    "microsoft.authorization/policyexemptions": POLICIES | {"2020-07-01-preview", "2022-07-01-preview"},
+    "microsoft.authorization/policyexemptions": POLICIES
+    | {"2020-07-01-preview", "2022-07-01-preview", "2026-01-01-preview"},
     "microsoft.compute/disks": DISKS,
     "microsoft.compute/locations/diskoperations": DISKS,
     "microsoft.compute/locations/operations": COMPUTE,
@@ -105,8 +106,11 @@ def display_type(types: str) -> str:
     return "/".join(_DISPLAY.get(word, word) for word in types.split("/"))
 
 
-def check(target: Target, api_version: str) -> None:
-    """Refuses a missing, malformed or unsupported api-version, and a type that is not there."""
+def check(target: Target, api_version: str, newest: str = "") -> None:
+    """Refuses a missing, malformed or unsupported api-version, and a type that is not there.
+
+    With `newest`, the cloud knows no later ones.
+    """
     if not api_version:
         raise ArmError(
             400,
@@ -122,6 +126,8 @@ def check(target: Target, api_version: str) -> None:
             f"The resource type '{rest}' could not be found in the namespace '{namespace}' for api version "
             f"'{api_version}'.",
         )
+    if newest:
+        versions = frozenset(version for version in versions if version[: len(newest)] <= newest)
     if api_version in versions:
         return
     if api_version not in EVERY:

@@ -29,6 +29,10 @@ class Clock:
         """The calendar time that belongs to a simulated instant (the present one by default)."""
         return self._start + timedelta(seconds=(self.now() if at is None else at) / self.speed)
 
+    def shift(self, by: timedelta) -> None:
+        """Set the calendar, as somebody sets a wrong clock right or a right one wrong."""
+        self._start += by
+
     def stamp(self, at: float | None = None) -> str:
         """The way Azure writes times: seven fractional digits and a numeric offset."""
         return f"{self.wall(at).isoformat(timespec='microseconds')[:26]}1+00:00"

@@ -9,11 +9,11 @@ from typing import Any
 
 from aiohttp import web
 
-from . import fleet_file, fleet_world
+from . import fleet_file, fleet_world, machines
 from .cloud import Cloud
 from .faults import FaultError
 from .records import Extension, Vm
-from .strict_reader import FleetError
+from .strict_reader import FleetError, Reader
 
 # What PATCH /vms/{name} may change, and to what.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -40,6 +40,9 @@ class Control:
             ("PUT", "vms"): self._put_vm,
             ("PATCH", "vms"): self._patch_vm,
             ("DELETE", "vms"): self._delete_vm,
+            ("POST", "recreate"): self._recreate,
+            ("POST", "attach"): self._attach,
+            ("POST", "detach"): self._detach,
             ("GET", "faults"): lambda _, __: {"faults": cloud.world.faults.describe()},
             ("POST", "faults"): lambda _, body: cloud.world.faults.add(body).describe(),
             ("DELETE", "faults"): self._delete_faults,
@@ -70,7 +73,7 @@ class Control:
             return web.json_response(handler(name, body))
         except ControlError as error:
             return web.json_response({"error": str(error)}, status=error.status)
-        except (FaultError, FleetError, ValueError) as error:
+        except (FaultError, FleetError, machines.MachineError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     async def _body(self, request: web.BaseRequest) -> dict[str, Any]:
@@ -104,6 +107,8 @@ class Control:
         said = world.guest_answers.get(vm.key)
         return {
             "id": vm.id,
+            "vm_id": vm.vm_id,
+            "disks": [disk.id for disk in vm.disks],
             "power": vm.power,
             "agent": vm.agent,
             "vss": vm.vss,
@@ -162,8 +167,28 @@ class Control:
 
     def _delete_vm(self, name: str, _: dict[str, Any]) -> Any:
         vm = self._vm(name)
-        self._cloud.world.drop_vm(vm.key)
+        machines.delete(self._cloud.world, vm)
         return {"deleted": vm.id}
+
+    def _recreate(self, name: str, _: dict[str, Any]) -> Any:
+        return self._get_vm(fleet_world.recreate(self._cloud.world, self._vm(name)).id, {})
+
+    def _attach(self, name: str, body: dict[str, Any]) -> Any:
+        """A new data disk: an entry of the fleet file's `disks.data`, and the LUN if it matters."""
+        vm = self._vm(name)
+        reader = Reader(body, "disk")
+        lun = reader.maybe("lun", int)
+        if lun is None:
+            lun = machines.free_lun(vm)
+        group = vm.id.rsplit("/providers/", 1)[0]
+        disk = fleet_world.make_disk(group, fleet_file.disk(reader), f"{vm.name}_DataDisk_{lun}", lun)
+        machines.attach(self._cloud.world, vm, disk)
+        return self._get_vm(vm.id, {})
+
+    def _detach(self, name: str, body: dict[str, Any]) -> Any:
+        vm = self._vm(name)
+        machines.detach(self._cloud.world, vm, Reader(body, "disk").take("name", str))
+        return self._get_vm(vm.id, {})
 
     def _delete_faults(self, name: str, _: dict[str, Any]) -> Any:
         faults = self._cloud.world.faults

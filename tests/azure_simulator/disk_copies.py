@@ -21,12 +21,14 @@ def made_for(world: World, point: Point, source: Point | None = None) -> tuple[D
     made = []
     for disk in captured_disks(point.vm, point.excluded):
         name = f"{disk.name}_{world.guid()}"
+        resource = world.disks.get(disk.id.lower())
         made.append(
             DiskPoint(
                 id=f"{point.id}/diskRestorePoints/{name}",
                 name=name,
                 disk=disk,
-                unique_id=world.guid(),
+                # Ephemeral disks are no resource and have no id of their own.
+                unique_id=resource["properties"]["uniqueId"] if resource else world.guid(),
                 family_id=world.guid(),
                 source_point=sources.get(disk.id),
             )

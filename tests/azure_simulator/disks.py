@@ -117,14 +117,12 @@ def put(world: World, call: Call) -> Response:
     def settle(state: str) -> None:
         world.put_disk(call.target.key, {**disk, "properties": {**disk["properties"], "provisioningState": state}})
 
-    operations.run(
-        world,
-        operation,
-        world.settings.durations.disk,
-        None,
-        lambda _: settle("Succeeded"),
-        lambda _: settle("Failed"),
-    )
+    def made(_at: float) -> dict[str, Any]:
+        settle("Succeeded")
+        return world.disks[call.target.key]
+
+    # The Azure CLI takes the disk from the last answer at the Location and asks no more for it.
+    operations.run(world, operation, world.settings.durations.disk, None, made, lambda _: settle("Failed"))
     return answer(202, disk, *operations.headers(world, call, operation, with_location=True))
 
 

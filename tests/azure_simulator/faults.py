@@ -13,7 +13,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "reset": (),
     "hang": (),
     "slow": ("seconds",),
-    "error": ("status", "code", "message"),
+    "error": ("status", "code", "message", "retry_after"),
     "throttle": ("form", "retry_after", "policy"),
     "denied": (),
     "policy": ("assignment",),
@@ -23,19 +23,30 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "throttle_after_accept": ("form", "retry_after", "policy"),
     "error_after_accept": ("status", "code", "message"),
     "truncate": (),
+    "drip": ("seconds",),
+    "page_of_a_proxy": ("status", "text"),
+    "deep": ("depth",),
+    "bomb": ("mebibytes",),
+    "odd_links": ("form",),
+    "location_only": (),
     # On a long-running operation.
     "operation_fails": ("code", "message"),
-    "operation_canceled": (),
+    "operation_canceled": ("status",),
+    "operation_completes": (),
     "operation_hangs": (),
     # On the token endpoints.
     "token_down": (),
     "secret_expired": (),
 }
-OPERATION_KINDS = frozenset({"operation_fails", "operation_canceled", "operation_hangs"})
+OPERATION_KINDS = frozenset({"operation_fails", "operation_canceled", "operation_completes", "operation_hangs"})
 TOKEN_KINDS = frozenset({"token_down", "secret_expired"})
-AFTER_KINDS = frozenset({"lose_answer", "throttle_after_accept", "error_after_accept", "truncate"})
+# What becomes of an answer under way to the client.
+ANSWER_KINDS = frozenset({"page_of_a_proxy", "deep", "bomb", "odd_links", "location_only"})
+AFTER_KINDS = ANSWER_KINDS | {"lose_answer", "throttle_after_accept", "error_after_accept", "truncate", "drip"}
 CONDITIONS = ("vm", "method", "action", "operation", "client_id")
 FORMS = ("arm", "compute", "compute_bare")
+# Forms of the links of an answer: nextLink, Azure-AsyncOperation, Location.
+LINKS = ("blank", "non_ascii", "relative", "foreign", "user", "surrogate", "bracket", "itself", "endless")
 
 
 class FaultError(ValueError):
@@ -43,7 +54,7 @@ class FaultError(ValueError):
 
 
 class Ending(NamedTuple):
-    """How an operation ends instead of well; InProgress: never."""
+    """How an operation ends instead of as it should; InProgress: never. Without an error it did what it was for."""
 
     status: str
     error: Mapping[str, Any] | None
@@ -103,8 +114,9 @@ class Faults:
             value = spec.get(name)
             if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
                 raise FaultError(f"fault {kind!r}: {name} must be a whole number, not {value!r}")
-        if spec.get("form", "arm") not in FORMS:
-            raise FaultError(f"fault {kind!r}: form must be one of {', '.join(FORMS)}")
+        forms = LINKS if kind == "odd_links" else FORMS
+        if spec.get("form", forms[0]) not in forms:
+            raise FaultError(f"fault {kind!r}: form must be one of {', '.join(forms)}")
         self._count += 1
         fault = Fault(
             id=self._count,
@@ -147,9 +159,11 @@ class Faults:
             return None
         if fault.kind == "operation_hangs":
             return Ending("InProgress", None)
+        if fault.kind == "operation_completes":
+            return Ending("Completed", None)
         if fault.kind == "operation_canceled":
             return Ending(
-                "Canceled",
+                str(fault.parameters.get("status", "Canceled")),
                 {"code": "OperationPreempted", "message": "The operation was canceled by a more recent operation."},
             )
         return Ending(

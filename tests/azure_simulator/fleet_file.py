@@ -67,6 +67,10 @@ class PointSpec:
     age: float
     consistency: str
     state: str
+    # Names of disks that were left out.
+    excluded: tuple[str, ...]
+    # Taken of a machine of that name that has been deleted since.
+    earlier_machine: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +264,8 @@ def _vm(reader: Reader, name: str, subscriptions: tuple[tuple[str, str], ...]) -
     if subscription not in {known for known, _ in subscriptions}:
         raise FleetError(f"{reader.place}.subscription {subscription} is not among the fleet's subscriptions.")
     disks = Reader(reader.take("disks", dict, {}), f"{reader.place}.disks")
-    os_disk = _disk(Reader(disks.take("os", dict, {}), f"{disks.place}.os"), "ReadWrite")
-    data_disks = tuple(_disk(entry, "ReadOnly") for entry in disks.many("data"))
+    os_disk = disk(Reader(disks.take("os", dict, {}), f"{disks.place}.os"), "ReadWrite")
+    data_disks = tuple(disk(entry) for entry in disks.many("data"))
     disks.end()
     agent = reader.left.pop("agent", "ready")
     agent_reader = Reader({"state": agent} if isinstance(agent, str) else agent, f"{reader.place}.agent")
@@ -338,7 +342,7 @@ def _tags(reader: Reader) -> dict[str, str]:
     return tags
 
 
-def _disk(reader: Reader, caching: str) -> DiskSpec:
+def disk(reader: Reader, caching: str = "ReadOnly") -> DiskSpec:
     spec = DiskSpec(
         name=reader.maybe("name", str),
         sku=reader.take("sku", str, "Premium_LRS", SKUS),
@@ -389,6 +393,8 @@ def _point(reader: Reader) -> PointSpec:
             ("ApplicationConsistent", "FileSystemConsistent", "CrashConsistent"),
         ),
         state=reader.take("state", str, "Succeeded", ("Succeeded", "Failed")),
+        excluded=reader.texts("excluded"),
+        earlier_machine=reader.take("earlier_machine", bool, False),
     )
     reader.end()
     return spec

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import uuid
 from dataclasses import replace
 
-from . import disk_copies, disks
+from . import disk_copies, disks, machines
 from .clock import Clock
 from .extension_images import CATALOGUE
 from .fleet_file import DiskSpec, ExtensionSpec, Fleet, PointSpec, VmSpec
 from .records import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPE, Collection, Disk, Extension, Point, Vm
+from .strict_reader import FleetError
 from .world import Subscription, World
 
 SNAPSHOT_STATES = {"present": "Succeeded", "failed": "Failed", "updating": "Updating"}
@@ -38,6 +38,8 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
     group = world.add_group(spec.subscription, spec.resource_group, spec.location)
     vm_id = f"{group.id}/providers/Microsoft.Compute/virtualMachines/{spec.name}"
     held = world.vms.get(vm_id.lower())
+    if held is not None:
+        machines.delete(world, held, with_disks=True)
     vm = Vm(
         id=vm_id,
         name=spec.name,
@@ -45,7 +47,7 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
         subscription=spec.subscription,
         location=spec.location.lower(),
         os=spec.os,
-        vm_id=str(uuid.uuid5(uuid.NAMESPACE_URL, vm_id.lower())),
+        vm_id=world.guid(),
         power=spec.power,
         agent=spec.agent,
         agent_version=spec.agent_version,
@@ -87,6 +89,19 @@ def add_vm(world: World, spec: VmSpec) -> Vm:
     return vm
 
 
+def recreate(world: World, vm: Vm) -> Vm:
+    """The VM is deleted with its disks and made anew as it was: same id and names, another machine."""
+    extensions = world.extensions.get(vm.key, {})
+    machines.delete(world, vm, with_disks=True)
+    made = replace(vm, vm_id=world.guid(), model=vm.model + 1)
+    world.put_vm(made)
+    for disk in made.disks:
+        if not disk.ephemeral:
+            world.put_disk(disk.id.lower(), disks.of_vm(world, made, disk))
+    world.extensions[made.key] = extensions
+    return made
+
+
 def _next_address(world: World) -> str:
     # Azure keeps the first four of a subnet to itself.
     return str(ipaddress.ip_address("10.0.0.4") + len(world.vms))
@@ -121,13 +136,13 @@ def _extension(vm: Vm, spec: ExtensionSpec) -> Extension:
 
 
 def _disks(group_id: str, spec: VmSpec) -> tuple[Disk, ...]:
-    made = [_disk(group_id, spec.os_disk, f"{spec.name}_OsDisk_1", None)]
+    made = [make_disk(group_id, spec.os_disk, f"{spec.name}_OsDisk_1", None)]
     for lun, data in enumerate(spec.data_disks):
-        made.append(_disk(group_id, data, f"{spec.name}_DataDisk_{lun}", lun))
+        made.append(make_disk(group_id, data, f"{spec.name}_DataDisk_{lun}", lun))
     return tuple(made)
 
 
-def _disk(group_id: str, spec: DiskSpec, name: str, lun: int | None) -> Disk:
+def make_disk(group_id: str, spec: DiskSpec, name: str, lun: int | None) -> Disk:
     return Disk(
         id=f"{group_id}/providers/Microsoft.Compute/disks/{spec.name or name}",
         name=spec.name or name,
@@ -161,12 +176,20 @@ def _add_point(world: World, vm: Vm, spec: PointSpec) -> None:
         world.put_collection(collection)
     # Ages are the client's own seconds; the windows count simulated ones.
     created = world.clock.now() - spec.age * world.clock.speed
+    source = replace(vm, vm_id=world.guid()) if spec.earlier_machine else vm
+    names = {disk.name.lower(): disk.id for disk in vm.disks}
+    unknown = sorted(name for name in spec.excluded if name.lower() not in names)
+    if unknown:
+        raise FleetError(
+            f"The point '{spec.name}' of VM '{vm.name}' leaves out '{unknown[0]}', which is no disk of it."
+        )
     point = Point(
         id=f"{collection.id}/restorePoints/{spec.name}",
         name=spec.name,
         collection=collection.key,
         vm_key=vm.key,
-        vm=vm,
+        vm=source,
+        excluded=tuple(names[name.lower()] for name in spec.excluded),
         consistency=spec.consistency,
         created_at=created,
         time_created=world.clock.stamp(created),
@@ -176,5 +199,5 @@ def _add_point(world: World, vm: Vm, spec: PointSpec) -> None:
         point = replace(point, disk_points=disk_copies.made_for(world, point))
     world.put_point(point)
     crash = spec.consistency == "CrashConsistent"
-    policy = "CreateCrashConsistentRestorePoint" if crash else "CreateAppConsistentRestorePoint"
+    policy = "CreateCrashConsistentRestorePoint" if crash else "CreateApplicationConsistentRestorePoint"
     world.throttle.seed_create(policy, vm.key, created)

@@ -134,8 +134,8 @@ def run(
         return
 
     def end(at: float) -> None:
-        if ending is None:
-            finish(world, operation.id, at, output=done(at))
+        if ending is None or ending.error is None:
+            finish(world, operation.id, at, ending.status if ending else "Succeeded", output=done(at))
         else:
             if failed is not None:
                 failed(at)

@@ -25,6 +25,10 @@ KINDS = {
 }
 EXTENSION_ALIAS = "microsoft.compute/virtualmachines/extensions/"
 EFFECTS = ("deny", "denyAction", "audit", "disabled")
+# The one other expression: what the built-in policies about tags name their field by.
+TAG_OF_PARAMETER = re.compile(r"^\[concat\('tags\[', parameters\('([^']+)'\), '\]'\)\]$")
+# Types without tags and location, which a definition whose mode is Indexed does not look at.
+NOT_INDEXED = ("microsoft.compute/restorepointcollections/restorepoints",)
 PARAMETER = re.compile(r"^\[parameters\('([^']+)'\)\]$")
 TAG_FIELD = re.compile(r"^tags(?:\.|\[')([^']+?)(?:'\])?$", re.IGNORECASE)
 # Not blocked by denyAction, whatever a rule says.
@@ -356,6 +360,8 @@ def _denies(
         return False
     if any(key == scope.lower() or key.startswith(f"{scope.lower()}/") for scope in properties.get("notScopes") or []):
         return False
+    if fields["type"] in NOT_INDEXED and member.definition["properties"]["mode"].lower() == "indexed":
+        return False
     rule = member.definition["properties"]["policyRule"]
     effect = str(_value(rule["then"]["effect"], member.given)).lower()
     wanted = "denyaction" if method == "DELETE" else "deny"
@@ -399,6 +405,8 @@ def _holds(condition: Mapping[str, Any], fields: Mapping[str, Any], given: Mappi
     if "not" in condition:
         return not _holds(condition["not"], fields, given)
     asked = str(condition.get("field", ""))
+    if named := TAG_OF_PARAMETER.match(asked):
+        asked = f"tags['{given.get(named[1])}']"
     tag = TAG_FIELD.match(asked)
     held = fields["tags"].get(tag[1]) if tag is not None else fields.get(asked.lower())
     text = "" if held is None else str(held).lower()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import api_versions, entra, locks, metadata, policies
+from . import api_versions, entra, locks, metadata, odd_answers, policies
 from .errors import ArmError
 from .exchange import Call, Incoming, Response, answer, parse_query
-from .faults import AFTER_KINDS, Fault
+from .faults import AFTER_KINDS, ANSWER_KINDS, Fault
 from .paths import Target, parse
 from .routes import ROUTES, Route
 from .throttling import arm_throttled, compute_throttled
@@ -81,6 +82,7 @@ def _resource_manager(
     correlation_id = incoming.headers.get("x-ms-correlation-request-id") or request_id
     headers: list[tuple[str, str]] = [
         *COMMON_HEADERS,
+        ("Date", format_datetime(world.clock.wall().replace(microsecond=0), usegmt=True)),
         ("x-ms-request-id", request_id),
         ("x-ms-correlation-request-id", correlation_id),
         ("x-ms-routing-request-id", f"SIMULATED:{request_id}"),
@@ -99,7 +101,7 @@ def _resource_manager(
         limit = world.throttle.arm(incoming.method, target.subscription, token.principal.object_id)
         if limit is not None:
             headers.append(limit)
-        api_versions.check(target, api_version)
+        api_versions.check(target, api_version, world.settings.rules.newest_api)
         route = ROUTES.get((incoming.method, target.types, target.is_item))
         if route is None:
             raise ArmError(
@@ -246,6 +248,10 @@ def _after(world: World, call: Call, fault: Fault, response: Response) -> tuple[
         return "reset", response
     if fault.kind == "truncate":
         return "truncate", response
+    if fault.kind == "drip":
+        return f"drip {fault.parameters.get('seconds', 1)}", response
+    if fault.kind in ANSWER_KINDS:
+        return "send", odd_answers.changed(response, fault, call)
     error = _throttled(world, call, fault) if fault.kind == "throttle_after_accept" else _error(fault)
     return "send", answer(error.status, error.body(), *error.headers)
 
@@ -253,7 +259,8 @@ def _after(world: World, call: Call, fault: Fault, response: Response) -> tuple[
 def _throttled(world: World, call: Call, fault: Fault) -> ArmError:
     form = fault.parameters.get("form", "arm")
     seconds = fault.parameters.get("retry_after", 5)
-    retry_after = None if seconds is None else int(seconds)
+    # A gateway may write anything there, also words.
+    retry_after = seconds if seconds is None or isinstance(seconds, str) else int(seconds)
     if form == "arm":
         kind = {"GET": "reads", "DELETE": "deletes"}.get(call.incoming.method, "writes")
         return arm_throttled(call.target.subscription, call.principal.object_id, kind, retry_after)
@@ -276,4 +283,5 @@ def _error(fault: Fault) -> ArmError:
         int(given.get("status", 500)),
         str(given.get("code", "InternalServerError")),
         str(given.get("message", "Encountered internal server error. The tracking id is simulated.")),
+        headers=(("Retry-After", str(given["retry_after"])),) if "retry_after" in given else (),
     )

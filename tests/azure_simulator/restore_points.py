@@ -228,7 +228,9 @@ def _capture(world: World, call: Call, collection: Collection, properties: Mappi
             "RestorePoint creation failed since a concurrent 'Create RestorePoint' operation was triggered on the VM.",
         )
     world.throttle.create(
-        "CreateCrashConsistentRestorePoint" if crash else "CreateAppConsistentRestorePoint", vm.key, call.remaining
+        "CreateCrashConsistentRestorePoint" if crash else "CreateApplicationConsistentRestorePoint",
+        vm.key,
+        call.remaining,
     )
     point = _point(world, call, collection, vm, "CrashConsistent" if crash else "ApplicationConsistent")
     world.creating[vm.key] = point.key

@@ -79,6 +79,7 @@ ROUTES: Mapping[Key, Route] = {
     ("GET", VM, MANY): Route(vms.list_in_scope, f"{_VM}/read", LIST_VMS),
     ("GET", f"{COMPUTE}/locations/virtualmachines", MANY): Route(vms.list_by_location, f"{_VM}/read", LIST_VMS),
     ("GET", VM, ITEM): Route(vms.get, f"{_VM}/read", READ_VM),
+    ("DELETE", VM, ITEM): Route(vms.delete, f"{_VM}/delete", ("DeleteVMResource", "DeleteVMSubscriptionMaximum")),
     ("GET", f"{VM}/instanceview", MANY): Route(vms.get_instance_view, f"{_VM}/instanceView/read", READ_VM),
     # Extensions
     ("GET", f"{VM}/extensions", MANY): Route(extensions.list_of_vm, f"{_VM}/extensions/read", READ_VM),

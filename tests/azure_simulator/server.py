@@ -74,6 +74,8 @@ class Server:
             await asyncio.sleep(HANG_SECONDS)
         elif reply.wire == "truncate":
             await _send_half(request, reply)
+        elif reply.wire.startswith("drip "):
+            await _drip(request, reply, float(reply.wire.removeprefix("drip ")))
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)
@@ -96,3 +98,16 @@ async def _send_half(request: web.BaseRequest, reply: Reply) -> None:
     with contextlib.suppress(ConnectionError):
         await made.prepare(request)
         await made.write(body[: len(body) // 2])
+
+
+async def _drip(request: web.BaseRequest, reply: Reply, seconds: float) -> None:
+    """Sends two bytes at a time, each after so many (real) seconds."""
+    body = reply.response.body
+    made = web.StreamResponse(status=reply.response.status, headers=list(reply.response.headers))
+    made.content_type = "application/json"
+    made.content_length = len(body)
+    with contextlib.suppress(ConnectionError):
+        await made.prepare(request)
+        for start in range(0, len(body), 2):
+            await made.write(body[start : start + 2])
+            await asyncio.sleep(seconds)

@@ -42,6 +42,8 @@ POLICIES: Mapping[str, Bucket] = MappingProxyType(
         "HighCostGetSubscriptionMaximum": Bucket(900, 300),
         "UpdateVMResource": Bucket(12, 4),
         "UpdateVMSubscriptionMaximum": Bucket(1500, 500),
+        "DeleteVMResource": Bucket(12, 4),
+        "DeleteVMSubscriptionMaximum": Bucket(1500, 500),
         "GetOperationResource": Bucket(45, 15),
         "GetOperationSubscriptionMaximum": Bucket(15000, 5000),
         "PutRestorePointCollectionResource": Bucket(15, 5),
@@ -57,7 +59,7 @@ POLICIES: Mapping[str, Bucket] = MappingProxyType(
 CREATE_WINDOWS: Mapping[str, Window] = MappingProxyType(
     {
         "CreateCrashConsistentRestorePoint": Window(3, 3600),
-        "CreateAppConsistentRestorePoint": Window(3, 3600),
+        "CreateApplicationConsistentRestorePoint": Window(3, 3600),
         "CopyRestorePoint": Window(3, 3600),
     }
 )
@@ -94,6 +96,8 @@ class Rules:
     # None: no Retry-After on accepted operations, as in the recorded traffic.
     retry_after: float | None = None
     guest_seconds: float = 1800
+    # A sovereign cloud is behind: no api-version newer than this is known there. Empty: all are.
+    newest_api: str = ""
 
 
 @dataclass(frozen=True, slots=True)

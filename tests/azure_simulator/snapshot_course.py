@@ -218,7 +218,7 @@ class _Course:
         if not self.still_there(at):
             return None
         vm = self.world.vms.get(self.point.vm_key)
-        if vm is None or vm.model != self.model:
+        if vm is None or vm.model != self.model or vm.vm_id != self.point.vm.vm_id:
             return self.fail(at, MODEL_CHANGED)
         if any(disk.vault_missing for disk in disk_copies.captured_disks(vm, self.point.excluded)):
             return self.fail(at, VAULT_MISSING)

@@ -142,7 +142,7 @@ def _clock_text(seconds: int) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def arm_throttled(subscription: str, principal: str, kind: str, retry_after: int | None) -> ArmError:
+def arm_throttled(subscription: str, principal: str, kind: str, retry_after: int | str | None) -> ArmError:
     scope = f"subscription '{subscription}'" if subscription else "tenant"
     return ArmError(
         429,
@@ -160,7 +160,7 @@ def compute_throttled(
     end: str,
     allowed: int,
     measured: int,
-    retry_after: int | None,
+    retry_after: int | str | None,
     wrapped: bool = True,
 ) -> ArmError:
     facts = {
@@ -182,5 +182,5 @@ def compute_throttled(
     )
 
 
-def _retry_after(seconds: int | None) -> tuple[tuple[str, str], ...]:
+def _retry_after(seconds: int | str | None) -> tuple[tuple[str, str], ...]:
     return () if seconds is None else (("Retry-After", str(seconds)),)

@@ -1,10 +1,10 @@
-"""Virtual machines: their model, their instance view, their lists. They are read here and changed through the fleet."""
+"""Virtual machines: their model, their instance view, their lists. Read and deleted here, changed through the fleet."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import network, pages
+from . import machines, network, operations, pages
 from .errors import invalid_parameter, resource_not_found
 from .exchange import Call, Response, answer
 from .extensions import instance_view as extension_instance_view
@@ -35,6 +35,21 @@ def get(world: World, call: Call) -> Response:
     if vm.basic_protection and call.api_version >= PERIODIC_POINTS_API:
         shown["properties"]["resiliencyProfile"] = {"periodicRestorePoints": {"isEnabled": True}}
     return answer(200, shown)
+
+
+def delete(world: World, call: Call) -> Response:
+    """The machine goes with its extensions. Its disks stay, as where no deleteOption is set, and so do its points."""
+    vm = world.vms.get(call.target.key)
+    if vm is None:
+        return Response(204)
+    operation = operations.start(world, call, "vm_delete", vm.location)
+
+    def gone(_at: float) -> None:
+        if vm.key in world.vms:
+            machines.delete(world, world.vms[vm.key])
+
+    operations.run(world, operation, world.settings.durations.delete, vm.name, gone)
+    return Response(202, headers=operations.headers(world, call, operation, with_location=True))
 
 
 def get_instance_view(world: World, call: Call) -> Response:

@@ -61,7 +61,7 @@ def stage(count: int) -> t.Iterator[Stage]:
                 "AZURE_SECRET": facts["client_secret"],
                 "AZURE_TENANT": facts["tenant_id"],
                 "SSL_CERT_FILE": facts["ca_file"],
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
             }
             vm_ids = facts.pop("vm_ids")
             yield Stage(folder, inventory, {**environment, "SIMULATOR_FACTS": json.dumps(facts)}, vm_ids, facts)

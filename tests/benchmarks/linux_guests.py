@@ -17,7 +17,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import hooks_of
-from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout as _scripts
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts import layout
 
 from tests.linux_guest import LinuxGuest, requirements
 
@@ -49,7 +49,7 @@ BUILT_IN_AGAIN = "built-in tasks, nothing to change"
 def built_in(folder: Path) -> list[Task]:
     """The same files and rights, and the checks that a careful author would add, in as few tasks as can be."""
     files = []
-    for number, wanted in enumerate(_scripts.wanted_files(PARAMS, hooks_of(PROFILES))):
+    for number, wanted in enumerate(layout.wanted_files(PARAMS, hooks_of(PROFILES))):
         source = folder / f"file-{number}"
         source.write_text(wanted.text)
         files.append({"src": str(source), "dest": wanted.path, "mode": f"{wanted.mode:04o}"})
@@ -68,7 +68,7 @@ def built_in(folder: Path) -> list[Task]:
         },
         {
             "ansible.builtin.file": {"path": "{{ item }}", "state": "directory", "mode": "0700", "owner": "root"},
-            "loop": [_scripts.SCRIPTS, _scripts.HOOKS],
+            "loop": [layout.SCRIPTS, layout.HOOKS],
         },
         {"ansible.builtin.copy": {**copy, "validate": "sh -n %s"}, "loop": scripts},
         {"ansible.builtin.copy": copy, "loop": others},
@@ -116,7 +116,8 @@ def playbook(folder: Path, tasks: t.Sequence[Task]) -> list[str]:
 def measure(runs: int, say: t.Callable[[str], None]) -> dict[str, Result]:
     """All ways in turn, so that what else the machine does falls on all of them; the first round is not counted."""
     # As fast as Ansible goes over SSH, for both: connections kept, no copying of modules.
-    environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_PIPELINING": "1", "LC_ALL": "C.UTF-8"}
+    settings = str(ROOT / "tests" / "ansible.cfg")
+    environment = {"ANSIBLE_CONFIG": settings, "ANSIBLE_PIPELINING": "1", "LC_ALL": "C.UTF-8"}
     samples: dict[str, list[Sample]] = {}
     with stage(GUESTS) as folder:
         ways = {

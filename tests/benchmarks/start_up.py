@@ -15,8 +15,10 @@ from pathlib import Path
 from .fleet import empty, playbook, stage
 from .measure import ROOT, Sample, median, run
 
+_PACKAGE = "ansible_collections.appconsistent.azure.plugins.plugin_utils"
 MODULES = (
-    "from ansible_collections.appconsistent.azure.plugins.plugin_utils import _arm, _fleet, _progress, _credentials; "
+    f"from {_PACKAGE}._azure import arm, credentials; from {_PACKAGE}._fleet import engine; "
+    f"from {_PACKAGE}._task import progress, table; "
     "from azure.identity import aio"
 )
 # A host without a VM: the task ends when everything is loaded and it has signed in.

@@ -65,7 +65,7 @@ def playbook(folder: Path, tasks: t.Sequence[Task]) -> list[str]:
 
 def measure(runs: int, say: t.Callable[[str], None]) -> dict[str, Result]:
     """All ways in turn, so that what else the machine does falls on all of them; the first round is not counted."""
-    environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_PROXY": "127.0.0.1", "LC_ALL": "C.UTF-8"}
+    environment = {"ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"), "NO_PROXY": "127.0.0.1", "LC_ALL": "C.UTF-8"}
     samples: dict[str, list[Sample]] = {name: [] for name in WAYS}
     with stage(GUESTS) as folder:
         for _round in range(runs + 1):

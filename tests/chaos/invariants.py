@@ -9,10 +9,11 @@ import typing as t
 from collections import defaultdict
 from itertools import pairwise
 
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import READ_TIMEOUT
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.gate import READ_TIMEOUT
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._failures.explain import Retry, explain
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome, Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import Consistency, attempt_of
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.names import Naming, of_schedule
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import Consistency
 
 from tests.azure_simulator.records import Operation, Point
 from tests.chaos.stage import Ended, Journal, Seen
@@ -50,7 +51,8 @@ def one_point_each(journal: Journal) -> t.Iterator[str]:
         if not _of_key(journal, made):
             yield f"{seen.who} made {made.name}, which is no name of the key"
         for point in seen.before.values():
-            if _of_key(journal, point) and (point.state == "Creating" or _good(journal, point)):
+            same = point.vm.vm_id == made.vm.vm_id
+            if same and _of_key(journal, point) and (point.state == "Creating" or _good(journal, point)):
                 yield f"{seen.who} made {made.name} at {seen.at:.1f} beside {point.name} ({point.state})"
 
 
@@ -58,8 +60,11 @@ def none_lost(journal: Journal) -> t.Iterator[str]:
     """After the calm run each machine that can reach it has exactly one good point, and the outcome names it."""
     last = journal.ended[-1]
     for outcome in last.outcomes:
-        points = [point for point in last.points[outcome.vm_id].values() if _of_key(journal, point)]
-        if any(point.state == "Creating" for point in points):
+        now = journal.world.vms[outcome.vm_id.lower()].vm_id
+        held = last.points[outcome.vm_id].values()
+        points = [point for point in held if _of_key(journal, point) and point.vm.vm_id == now]
+        # Azure makes one point of a machine at a time, also where an earlier one of its name began it.
+        if any(point.state == "Creating" and _of_key(journal, point) for point in held):
             if outcome.good:
                 yield f"{outcome.host} is {outcome.verdict.value} although its point is in the making for ever"
             continue
@@ -90,16 +95,17 @@ def tried_again_within_reason(journal: Journal) -> t.Iterator[str]:
     for vm, begun in creates.items():
         os = journal.world.vms[vm].os
         for earlier, later in pairwise(begun):
-            if earlier.path.lower() not in later.before:
-                continue  # Somebody took it away: there is nothing to be tried again.
+            if earlier.path.lower() not in later.before or _machine(earlier) != _machine(later):
+                continue  # Somebody took it away, or it is of another machine: there is nothing to be tried again.
             operation = operations[earlier.path.lower(), earlier.at]
             if earlier.who == later.who and not _passes(operation, os):
                 yield f"{later.who} tried {vm} again after {operation.status} {operation.error}"
-            skew = sum(abs(run.skew) for run in journal.story.runs)
+            # Azure's clock decides, and what it tells has whole seconds; answers are on their way for some.
+            skew = 10.0
             if earlier.who != later.who and later.at - earlier.at < wish.interval.total_seconds() - skew:
                 yield f"{later.who} tried {vm} {later.at - earlier.at:.0f} s after {earlier.who}"
         for first, fourth in zip(begun, begun[3:], strict=False):
-            if fourth.at - first.at < HOUR:
+            if fourth.at - first.at < HOUR and _machine(first) == _machine(fourth):
                 yield f"{vm} was tried four times in an hour"
         per_run: defaultdict[str, int] = defaultdict(int)
         for seen in begun:
@@ -121,7 +127,10 @@ def retention_keeps_its_word(journal: Journal) -> t.Iterator[str]:
             yield f"{seen.who} deleted {gone.name} without being asked"
         if _of_key(journal, gone) and _good(journal, gone):
             yield f"{seen.who} deleted {gone.name}, the good point of the key"
-        own = [point for point in seen.before.values() if _own(journal, point)]
+        machine = journal.machines[seen.who, seen.vm]
+        if gone.vm.vm_id != machine:
+            yield f"{seen.who} deleted {gone.name}, which holds an earlier machine"
+        own = [point for point in seen.before.values() if _own(journal, point) and point.vm.vm_id == machine]
         # What somebody else took away meanwhile, the run could not know.
         own += [point for point in journal.vanished.values() if point.vm_key == gone.vm_key]
         left = [point for point in own if point.key != gone.key and _good(journal, point)]
@@ -156,6 +165,9 @@ def _untrue(journal: Journal, ended: Ended, outcome: Outcome) -> t.Iterator[str]
     if outcome.point is not None and outcome.point.finished:
         states = [point for _at, point in journal.states.get(outcome.point.id.lower(), ())]
         truth = [point for point in states if point.state == "Succeeded"]
+        ours = journal.machines.get((ended.who, outcome.vm_id.lower()))
+        if outcome.verdict in (Verdict.REACHED, Verdict.FRESH) and any(point.vm.vm_id != ours for point in truth):
+            yield f"{subject} with {outcome.point.name}, which holds an earlier machine"
         if not truth or all(point.consistency != outcome.point.consistency.label for point in truth):
             yield f"{subject} with {outcome.point.name} {outcome.point.consistency.label}, which never was"
     made = {seen.made.key for seen in journal.seen if seen.who == ended.who and seen.made and _is_at(seen, outcome)}
@@ -168,6 +180,10 @@ def _untrue(journal: Journal, ended: Ended, outcome: Outcome) -> t.Iterator[str]
                 yield f"{subject}, and its {point.name} is {point.state}: {outcome.cause}"
     if made and outcome.good and not outcome.changed:
         yield f"{subject} and unchanged, although it made a point"
+
+
+def _machine(seen: Seen) -> str:
+    return seen.made.vm.vm_id if seen.made is not None else ""
 
 
 def _is_at(seen: Seen, outcome: Outcome) -> bool:
@@ -195,14 +211,14 @@ def _passes(operation: Operation, os: str) -> bool:
 
 
 def _own(journal: Journal, point: Point) -> bool:
-    return point.name.startswith(f"{journal.story.wish.schedule}-")
+    return of_schedule(point.name, journal.story.wish.schedule)
 
 
 def _of_key(journal: Journal, point: Point) -> bool:
     """Tell whether a point is one that the runs of this story may make: of the key, or of any day but the old ones."""
     wish = journal.story.wish
     if wish.key:
-        return attempt_of(point.name, wish.schedule, wish.key) > 0
+        return Naming(wish.schedule, wish.key, keyed=True).attempt_of(point.name) > 0
     return _own(journal, point) and not point.name.startswith(OLD)
 
 

@@ -4,7 +4,7 @@
 """Plays a story in virtual time and keeps what the simulator saw of it.
 
 A kill cuts the run off at an instant: nothing of it reaches Azure any more but what is on its way, no clean-up of ours
-runs, and whoever repeats it begins from nothing, with a door and a token of its own.
+runs, and whoever repeats it begins from nothing, with a connection and a token of its own.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import engine as _fleet
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.names import of_schedule
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
 from azure.core.credentials import AccessToken
 from azure.core.rest import HttpRequest
 
 from tests import virtual_time
-from tests.azure_simulator import entra, fleet_file
+from tests.azure_simulator import entra, fleet_file, fleet_world
 from tests.azure_simulator.cloud import Cloud
 from tests.azure_simulator.records import Point
 from tests.azure_simulator.resource_manager import Reply
 from tests.azure_simulator.world import World
 from tests.chaos.story import Run, Story
 from tests.chaos.wire import Wire
+from tests.fleet_run import take_all
 from tests.virtual_azure import LoopClock, incoming, token_request
 
 # The calendar second 2100-01-01: by its own clock a client never needs another token before it is refused.
@@ -96,6 +97,8 @@ class Journal:
     ended: list[Ended] = field(default_factory=list)
     # Each state that a point was in, by its id: when and which.
     states: dict[str, list[tuple[float, Point]]] = field(default_factory=dict)
+    # The vmId of each machine when a run began, by the run and the machine's key.
+    machines: dict[tuple[str, str], str] = field(default_factory=dict)
     # Points that somebody else deleted, by id.
     vanished: dict[str, Point] = field(default_factory=dict)
 
@@ -146,6 +149,8 @@ class _Stage:
         for number, run in enumerate(self.story.runs, start=1):
             await asyncio.sleep(run.after)
             self.world.faults.clear()
+            if run.recreated:
+                self._recreate()
             for fault in run.faults:
                 self.world.faults.add(fault)
             begun = [self._begin(f"run {number}", run, 0.0)]
@@ -175,11 +180,12 @@ class _Stage:
 
     async def _work(self, who: str, run: Run, wire: Wire) -> None:
         clock = Clock(
-            self.loop.time,
-            lambda: virtual_time.START + timedelta(seconds=self.loop.time() + run.skew),
-            asyncio.sleep,
+            monotonic=self.loop.time,
+            utc_now=lambda: virtual_time.START + timedelta(seconds=self.loop.time() + run.skew),
+            sleep=asyncio.sleep,
         )
         ids = [vm.id for vm in self.world.vms.values()]
+        self.journal.machines.update({(who, vm.key): vm.vm_id for vm in self.world.vms.values()})
         targets = [Target(vm_id.rsplit("/", 1)[-1], parse_vm_id(vm_id, "vm")) for vm_id in ids]
         credential = t.cast(t.Any, _Credential(self))
         async with AsyncExitStack() as stack:
@@ -188,7 +194,7 @@ class _Stage:
             )
             wish = replace(self.story.wish, timeout=timedelta(seconds=run.timeout))
             began = self.loop.time()
-            outcomes = await _fleet.take_all(arm, targets, wish, check=run.check)
+            outcomes = await take_all(arm, targets, wish, check=run.check)
         if not wire.cut:
             self.world.advance()
             seconds = self.loop.time() - began
@@ -220,12 +226,17 @@ class _Stage:
             if point.vm_key == vm_key
         }
 
+    def _recreate(self) -> None:
+        """Somebody deletes the first machine and makes another one under its name."""
+        self.world.advance()
+        fleet_world.recreate(self.world, next(iter(self.world.vms.values())))
+
     def _vanish(self) -> None:
         """Somebody deletes each machine's newest point of the schedule, if it is made."""
         self.world.advance()
         for vm in self.world.vms:
             made = [
-                point for point in self._points_of(vm).values() if point.name.startswith(f"{self.story.wish.schedule}-")
+                point for point in self._points_of(vm).values() if of_schedule(point.name, self.story.wish.schedule)
             ]
             newest = max(made, key=lambda point: point.created_at, default=None)
             if newest is not None and newest.state != "Creating":

@@ -12,7 +12,7 @@ from random import Random
 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.place import Place
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.retention import Retention
 
 from tests.azure_simulator import failures
@@ -22,9 +22,9 @@ HOUR = 3600.0
 SCHEDULE = "nightly"
 KEY = "k1"
 # Points that the schedule has made on the days before.
-OLD = f"{SCHEDULE}-old"
+OLD = f"{SCHEDULE}--old"
 # Beside the schedule's own points: another schedule whose name begins alike, another tool, a person.
-FOREIGN = ("nightlyx-k1", "AzureBackup_20261122_0100", "before-upgrade")
+FOREIGN = ("nightly-x--k1", "nightly-x-20261122T0000Z", "AzureBackup_20261122_0100", "nightly-before-upgrade")
 
 Fault = dict[str, t.Any]
 
@@ -40,6 +40,8 @@ class Run:
     check: bool = False
     # A second run begins that much later than this one, on another controller.
     twin_after: float | None = None
+    # The first machine is deleted and made anew under its name before the run.
+    recreated: bool = False
     # Seconds after its start at which each machine's newest own point is deleted by somebody.
     vanish_after: float | None = None
     faults: tuple[Fault, ...] = ()
@@ -66,7 +68,9 @@ def _throttle(random: Random) -> Fault:
     form = random.choice(("arm", "compute", "compute_bare"))
     fault: Fault = {"form": form, "retry_after": random.choice((None, 1, 7, 40))}
     if form != "arm":
-        fault["policy"] = random.choice(("PutRestorePointSubscriptionMaximum", "CreateAppConsistentRestorePoint"))
+        fault["policy"] = random.choice(
+            ("PutRestorePointSubscriptionMaximum", "CreateApplicationConsistentRestorePoint")
+        )
     return fault
 
 
@@ -77,6 +81,16 @@ def _error(random: Random) -> Fault:
 
 def _ending(random: Random) -> Fault:
     return dict(random.choice((failures.INTERNAL, failures.MODEL_CHANGED, failures.AGENT_SILENT, failures.VSS_WRITERS)))
+
+
+def _stale(random: Random) -> Fault:
+    """Another of Azure's servers does not know yet of what was made."""
+    code = random.choice(("ResourceNotFound", "NotFound"))
+    return {"status": 404, "code": code, "method": "GET", "action": "*/restorePoints/read", "times": 1}
+
+
+def _link(random: Random) -> Fault:
+    return {"form": random.choice(("blank", "non_ascii", "relative", "foreign", "bracket"))}
 
 
 # The simulator's kinds of faults that a story draws, how often, and their parameters.
@@ -91,6 +105,12 @@ CATALOGUE: tuple[tuple[str, int, t.Callable[[Random], Fault]], ...] = (
     ("hang", 2, lambda _: {}),
     ("slow", 2, lambda random: {"seconds": random.choice((5, 45, 200))}),
     ("claims_challenge", 1, lambda _: {}),
+    ("error", 3, _stale),
+    ("odd_links", 2, _link),
+    ("location_only", 1, lambda _: {}),
+    ("drip", 1, lambda random: {"seconds": random.choice((0.01, 5))}),
+    ("page_of_a_proxy", 2, lambda random: {"status": random.choice((200, 302, 502)), "text": "<html>"}),
+    ("operation_completes", 1, lambda _: {}),
     ("operation_fails", 4, _ending),
     ("operation_canceled", 2, lambda _: {}),
     ("operation_hangs", 1, lambda _: {}),
@@ -105,10 +125,10 @@ def _fault(random: Random, kinds: t.Collection[str]) -> Fault:
     if kind.startswith("operation_"):
         fault.update(operation=random.choice(("restore_point_create", "*")), times=random.choice((1, 1, 2)))
     else:
-        fault.update(skip=random.randrange(12), times=random.choice((1, 1, 2, 6)))
+        fault = {"skip": random.randrange(12), "times": random.choice((1, 1, 2, 6)), **fault}
         # Azure counts the points of a machine where they are asked for, and nowhere else.
         method = "PUT" if fault.get("policy") else random.choice(METHODS)
-        if method:
+        if method and "action" not in fault:
             fault.update(method=method, skip=random.randrange(3))
     return fault
 
@@ -124,7 +144,7 @@ def _vm(random: Random, number: int) -> dict[str, t.Any]:
     }
     group = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-fleet"
     vm_id = f"{group}/providers/Microsoft.Compute/virtualMachines/{name}"
-    collection = default_collection(parse_vm_id(vm_id, name)).name
+    collection = Place().of(parse_vm_id(vm_id, name)).name
     own = [
         {
             "collection": collection,
@@ -151,7 +171,8 @@ def _run(random: Random, theme: Theme) -> Run:
         after=random.choice((0.0, 0.0, 5.0, 40.0, 600.0, 1.5 * HOUR, 3.5 * HOUR)),
         kill_after=random.choice(at_any_instant if theme.kills else (None, *at_any_instant)),
         timeout=random.choice((120.0, 300.0, 900.0)),
-        skew=random.choice((0.0, 0.0, 0.0, random.uniform(-600, 600))),
+        skew=random.choice((0.0, 0.0, 0.0, random.uniform(-600, 600), random.uniform(-5, 5) * 24 * HOUR)),
+        recreated=random.random() < 0.1,
         check=random.random() < 0.05,
         twin_after=twin_after,
         # Two runs that see a point before and after somebody deleted it cannot derive the same name.

@@ -121,7 +121,7 @@ def test_a_removal_is_healed_by_the_shipped_playbook(rulebook_program: str, tmp_
             "AZURE_SECRET": simulator.client_secret,
             "AZURE_TENANT": simulator.tenant_id,
             "SSL_CERT_FILE": simulator.ca_file,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
             "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".tree"),
         }
         hosts = {

@@ -60,6 +60,8 @@ class Controller:
         self.folder = folder
         self.results = folder / "results.jsonl"
         self.variables: dict[str, Json] = {}
+        # In the environment that ansible-core runs in.
+        self.python = Path(sys.executable)
         self.environment = {
             "AZURE_CLOUD_ENVIRONMENT": simulator.arm_url,
             "AZURE_CLIENT_ID": simulator.client_id,
@@ -102,14 +104,14 @@ class Controller:
         inventory = self.folder / "inventory.yml"
         inventory.write_text(yaml.safe_dump({"all": {"hosts": hosts}}))
         self.results.unlink(missing_ok=True)
-        program = str(Path(sys.executable).with_name("ansible-playbook"))
+        program = str(self.python.with_name("ansible-playbook"))
         return [program, "-i", str(inventory), playbook, *arguments], {
             "cwd": self.folder,
             "env": {
                 "PATH": os.environ["PATH"],
                 "HOME": str(self.folder),
                 "LC_ALL": "C.UTF-8",
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
                 "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).with_name("callback_plugins")),
                 "ANSIBLE_CALLBACKS_ENABLED": "task_results",
                 "ANSIBLE_LOCALHOST_WARNING": "False",

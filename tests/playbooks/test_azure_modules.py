@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import typing as t
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -243,3 +244,16 @@ def test_the_documented_examples_run(controller: Controller, module: str) -> Non
     }
     run = controller.run(str(path), "-e", json.dumps(given))
     assert run.status == 0, run.output
+
+
+def test_a_controller_whose_clock_is_wrong_is_told_and_deletes_nothing(controller: Controller) -> None:
+    controller.fleet({"name": "db1", "linux_scripts": "ok"})
+    controller.simulator.call(lambda world: world.clock.shift(timedelta(hours=-2)))
+    try:
+        run = controller.play({"name": "take", "appconsistent.azure.restore_points": {"keep": 1}, "run_once": True})
+    finally:
+        controller.simulator.call(lambda world: world.clock.shift(timedelta(hours=2)))
+    told = "This machine's clock is 2 h ahead of Azure's"
+    assert f"{told}. Ages are reckoned by Azure's clock." in " ".join(run.output.split())
+    pruned = run.of("take").result["hosts"]["db1"]["retention"]
+    assert pruned["warning"] == f"{told}, so no old point was deleted"

@@ -18,6 +18,36 @@ from tests.playbooks.test_azure_modules import READY, task
 ID = "/subscriptions/{}/resourceGroups/rg-fleet/providers/Microsoft.Compute/virtualMachines/{}"
 
 
+# A host's own variables, and what the run says of that host alone.
+OWN_TROUBLE: dict[str, tuple[dict[str, t.Any], str]] = {
+    "an id that is a broken template": ({"azure_vm_id": "{{ nope }}"}, "the variable azure_vm_id cannot be evaluated"),
+    "an application that is a broken template": (
+        {"azure_application": "{{ 'a' | nosuchfilter }}"},
+        "the variable azure_application cannot be evaluated",
+    ),
+    "a wave that is a broken template": ({"azure_wave": "{{ 1 / 0 }}"}, "the variable azure_wave cannot be evaluated"),
+    "a wave of another alphabet": ({"azure_wave": "²"}, "azure_wave is '²', which is not a whole number"),
+    "a wave of five thousand digits": ({"azure_wave": "9" * 5000}, "which is not a whole number"),
+    "a wave that is a list": ({"azure_wave": [1]}, "azure_wave is [1], which is not a whole number"),
+    "an application that is a dictionary": ({"azure_application": {"name": "shop"}}, "which is not a name"),
+}
+
+
+@pytest.mark.parametrize(("variables", "said"), OWN_TROUBLE.values(), ids=OWN_TROUBLE)
+def test_one_hosts_broken_variable_costs_the_others_nothing(
+    controller: Controller, variables: dict[str, t.Any], said: str
+) -> None:
+    controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
+    controller.variables["db1"] = variables
+    run = controller.play(task("restore_points", run_once=True))
+    assert run.status == 0, run.output
+    hosts = run.results[0].result["hosts"]
+    assert hosts["db2"]["verdict"] == "reached"
+    assert (hosts["db1"]["verdict"], hosts["db1"]["ok"]) == ("failed", False)
+    assert hosts["db1"]["cause"].startswith("db1: ")
+    assert said in hosts["db1"]["cause"]
+
+
 def message(controller: Controller, *tasks: dict[str, t.Any]) -> str:
     """Return what the last task said when it failed."""
     controller.fleet({"name": "db1", **READY}, {"name": "db2", **READY})
@@ -49,6 +79,38 @@ SENTENCES: dict[str, tuple[dict[str, t.Any], tuple[str, ...]]] = {
         ("The option max_age is 'soon'",),
     ),
     "a name that cannot be": (task("restore_point", name="a/b"), ("The option name is 'a/b'",)),
+    "a group that cannot be, restore_points": (
+        task("restore_points", run_once=True, collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, restore_point": (
+        task("restore_point", name="p", collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, restore_point_info": (
+        task("restore_point_info", collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, snapshot_extension": (
+        task("snapshot_extension", collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, snapshot_extension_guard": (
+        task("snapshot_extension_guard", collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, snapshot_extension_guard_info": (
+        task("snapshot_extension_guard_info", collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, snapshot_extension_guards": (
+        task("snapshot_extension_guards", run_once=True, collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
+    "a group that cannot be, snapshot_readiness_info": (
+        task("snapshot_readiness_info", run_once=True, collection_resource_group="a/b"),
+        ("The option collection_resource_group is 'a/b'",),
+    ),
     "a least above what was asked for": (
         task(
             "restore_points",

@@ -129,7 +129,7 @@ def test_a_repair_puts_the_guard_back(controller: Controller) -> None:
     controller.simulator.call(fail)
     run = controller.play(
         task("snapshot_extension", "look", ignore_errors=True),
-        task("snapshot_extension", "repair", state="repaired", reason="it failed", policy_guard=True),
+        task("snapshot_extension", "repair", state="repaired", reason="it failed", method="both"),
         task("snapshot_extension", "look again"),
     )
     assert run.status == 0, run.output

@@ -5,7 +5,7 @@
 
 soap      the WS-Management messages
 server    HTTP, sign-in, shells and commands
-console   takes a command line apart, holds its text against tests/data/vss/commands, and runs it on a machine
+console   takes a command line apart, holds its text against what the collection sends, and runs it on a machine
 answers   what each of our commands collects there
 machine   the Windows machine: services, writers, registry, files, and what is wrong with it
 listings  vssadmin's output in six languages

@@ -35,7 +35,6 @@ def _identity(machine: Machine) -> Answer:
         "powershell": "5.1.20348.2849",
         "os": machine.facts["os"],
         "culture": listings.language(machine.language)["culture"],
-        "product": machine.facts["product"],
     }
 
 

@@ -1,26 +1,24 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""What happens with a command line: taken apart, held against the texts that a person has read, and run.
+"""What happens with a command line: taken apart, held against the texts that the collection sends, and run.
 
-A text that is not to the letter one of tests/data/vss/commands is refused the way PowerShell refuses what it does not
-know, and remembered, so that a test fails when a command was changed without its file.
+A text that is not to the letter one of them is refused as PowerShell refuses what it does not know, and remembered.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import re
 import typing as t
 from dataclasses import dataclass
-from pathlib import Path
+
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import COMMANDS, READER
 
 from . import answers
 from .machine import Machine
 
-COMMANDS = Path(__file__).parent.parent / "data" / "vss" / "commands"
 PLACEHOLDER = "@@arguments@@"
 # What cmd.exe takes at most.
 COMMAND_LINE_LIMIT = 8191
@@ -50,7 +48,7 @@ def run(machine: Machine, line: str, stdin: bytes) -> Output:
     if len(line) > COMMAND_LINE_LIMIT:
         return Output(1, err=b"The command line is too long.\r\n")
     text = _decoded(line)
-    if text == _text("_reader"):
+    if text == READER:
         text = "\n".join(stdin.decode("ascii").splitlines())
     elif stdin:
         machine.unknown.append(f"standard input for a command that does not read it: {text[:200]}")
@@ -68,7 +66,7 @@ def run(machine: Machine, line: str, stdin: bytes) -> Output:
 
 def reads_input(line: str) -> bool:
     """Whether a command line is the one that reads its text from standard input."""
-    return _decoded(line) == _text("_reader")
+    return _decoded(line) == READER
 
 
 def _answered(machine: Machine, name: str, arguments: dict[str, t.Any]) -> Output:
@@ -120,16 +118,11 @@ def _decoded(line: str) -> str:
 
 
 def _recognised(text: str) -> tuple[str, dict[str, t.Any]] | None:
-    for name in answers.COMMANDS:
-        before, _placeholder, after = _text(name).partition(PLACEHOLDER)
+    for name, text_of in ((command.name, command.text) for command in COMMANDS.values()):
+        before, _placeholder, after = text_of.partition(PLACEHOLDER)
         if text.startswith(before) and text.endswith(after):
             word = text[len(before) : len(text) - len(after)]
             if re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", word):
                 arguments: dict[str, t.Any] = json.loads(base64.b64decode(word))
                 return name, arguments
     return None
-
-
-@functools.cache
-def _text(name: str) -> str:
-    return (COMMANDS / f"{name}.ps1").read_text(encoding="utf-8").removesuffix("\n")

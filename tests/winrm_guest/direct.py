@@ -8,11 +8,11 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import BlockingClock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import (
     COMMAND_LINE_LIMIT,
     ConnectionLost,
     Output,
-    Pace,
     WindowsGuest,
 )
 
@@ -21,7 +21,7 @@ from .machine import Machine
 
 
 @dataclass
-class VirtualPace:
+class VirtualClock:
     """Time that passes only where the code sleeps."""
 
     now: float = 0.0
@@ -32,9 +32,9 @@ class VirtualPace:
         self.slept.append(seconds)
         self.now += seconds
 
-    def pace(self) -> Pace:
+    def clock(self) -> BlockingClock:
         """For the code."""
-        return Pace(monotonic=lambda: self.now, sleep=self.sleep)
+        return BlockingClock(monotonic=lambda: self.now, sleep=self.sleep)
 
 
 class DirectTransport:
@@ -72,7 +72,7 @@ class Bench:
     machine: Machine
     check_mode: bool = False
     limit: int | None = COMMAND_LINE_LIMIT
-    time: VirtualPace = field(default_factory=VirtualPace)
+    time: VirtualClock = field(default_factory=VirtualClock)
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,7 +82,7 @@ class Bench:
             self.transport,
             check_mode=self.check_mode,
             command_line_limit=self.limit,
-            pace=self.time.pace(),
+            clock=self.time.clock(),
             tell=self.told.append,
         )
 

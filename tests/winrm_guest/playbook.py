@@ -50,7 +50,7 @@ def environment(folder: Path) -> dict[str, str]:
         "HOME": str(folder),
         "LC_ALL": "C.UTF-8",
         "NO_PROXY": "127.0.0.1",
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
     }
 
 

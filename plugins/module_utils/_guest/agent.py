@@ -31,7 +31,7 @@ _SILENT_REPORTS = 15 * 60.0
 _SILENT_HEART = 45 * 60.0
 
 
-class Policy(NamedTuple):
+class ExtensionPolicy(NamedTuple):
     enabled: bool
     file: Optional[str]
     allows: Optional[bool]  # the extension to run; None when that cannot be told
@@ -56,9 +56,16 @@ class Agent(NamedTuple):
     silent_after: float  # seconds without a sign of life that mean something
     uninstalled: Optional[float]
     extensions_enabled: bool
-    policy: Policy
+    policy: ExtensionPolicy
     lib_dir: str
     log_dir: str
+
+    @property
+    def state(self) -> str:
+        """``running``, ``stopped`` or ``missing``."""
+        if self.running:
+            return "running"
+        return "stopped" if self.program is not None or self.service is not None else "missing"
 
 
 def settings(etc: str) -> Dict[str, str]:
@@ -81,23 +88,23 @@ def _is_on(conf: Dict[str, str], key: str, default: bool) -> bool:
     return value in ("y", "yes", "true", "1") if value else default
 
 
-def policy(etc: str, conf: Dict[str, str], extension: str) -> Policy:
+def policy(etc: str, conf: Dict[str, str], extension: str) -> ExtensionPolicy:
     """Whether the agent's own allow list is on, and whether the extension stands in it."""
     if not _is_on(conf, "Debug.EnableExtensionPolicy", False):
-        return Policy(False, None, None, None)
+        return ExtensionPolicy(False, None, None, None)
     path = "/etc/" + POLICY
     file = read_head(etc, POLICY, 1 << 20)
     if file.state == MISSING:
-        return Policy(True, path, True, None)
+        return ExtensionPolicy(True, path, True, None)
     if file.state != FOUND:
-        return Policy(True, path, False, file.reason)
+        return ExtensionPolicy(True, path, False, file.reason)
     try:
         rules = mapping(mapping(parse(file.data)).get("extensionPolicies"))
     except BadJson as error:
-        return Policy(True, path, False, str(error))
+        return ExtensionPolicy(True, path, False, str(error))
     listed = {name.lower() for name in mapping(rules.get("extensions")) if isinstance(name, str)}
     only_listed = rules.get("allowListedExtensionsOnly") is True
-    return Policy(True, path, not only_listed or extension.lower() in listed, None)
+    return ExtensionPolicy(True, path, not only_listed or extension.lower() in listed, None)
 
 
 def _stamp(line: str) -> Optional[float]:
@@ -163,7 +170,7 @@ def _version_in(pattern: "re.Pattern[str]", text: str) -> Optional[str]:
     return found.group(1) if found else None
 
 
-def look(
+def see_agent(
     processes: List[Process],
     extension: str,
     ask_version: Callable[[str], str],

@@ -49,7 +49,6 @@ class BackupConf(NamedTuple):
     """What is set, under the extension's own spelling, and what is to be said about it."""
 
     values: Dict[str, str]
-    mounts_to_skip: List[str]
     findings: List[Finding]
 
 
@@ -172,7 +171,7 @@ def parse_backup_conf(text: str) -> BackupConf:
             "Put it right, or remove it.",
             type(error).__name__,
         )
-        return BackupConf({}, [], [broken])
+        return BackupConf({}, [broken])
     values: Dict[str, str] = {}
     findings: List[Finding] = []
     for section in config.sections():
@@ -214,11 +213,11 @@ def parse_backup_conf(text: str) -> BackupConf:
                         "{0} in section [{1}] of {2} is not a key that the extension reads.".format(
                             name, printable(section, 60), PATH
                         ),
-                        "Remove it, or check its spelling and its section: nearly all keys belong into [{0}].".format(
+                        "Remove it, or check its spelling and its section: nearly all keys belong in [{0}].".format(
                             _SECTION
                         ),
                     )
                 )
     mounts = [mount.strip() for mount in values.get("MountsToSkip", "").split(",") if mount.strip()]
     findings.extend(_judge_mounts(mounts[:200]))
-    return BackupConf(values, mounts, findings[:100])
+    return BackupConf(values, findings[:100])

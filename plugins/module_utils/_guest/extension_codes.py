@@ -48,9 +48,6 @@ SILENT = (
     PLUGIN_CONFIG_NOT_FOUND,
 )
 
-# The extension's own tables lack these two, so its final status is never written and stays at 4.
-WITHOUT_FINAL_STATUS = (173, 556)
-
 _TABLE = (
     ExtensionCode(0, "success_appconsistent", "green", "no", "Scripts and snapshot succeeded.", "Nothing to do."),
     ExtensionCode(
@@ -412,7 +409,7 @@ CODES: Dict[int, ExtensionCode] = {entry.code: entry for entry in _TABLE}
 HEALTH_STATES = {0: "green", 128: "yellow", 256: "red"}
 
 
-def describe(code: int) -> ExtensionCode:
+def code_entry(code: int) -> ExtensionCode:
     """The entry for a code; an entry that says so for a code that nobody knows."""
     return CODES.get(code) or ExtensionCode(
         code, "unknown", None, "maybe", "The extension reported {0}, a code that is not known.".format(code), _READ_LOG

@@ -20,7 +20,7 @@ _SERVICE = {
 _UMASK = re.compile(rb"^Umask:\s+([0-7]{3,4})$", re.MULTILINE)
 
 
-class Surroundings(NamedTuple):
+class AgentEnvironment(NamedTuple):
     environment: Dict[str, str]
     umask: int
     folder: str
@@ -29,7 +29,7 @@ class Surroundings(NamedTuple):
 
 def surroundings(
     agent_pid: Optional[int], handler_folder: Optional[str], version: Optional[str], sequence: Optional[int], proc: str
-) -> Surroundings:
+) -> AgentEnvironment:
     environment: Dict[str, str] = dict(_SERVICE)
     umask = 0o022
     from_agent = False
@@ -56,4 +56,4 @@ def surroundings(
             "ConfigSequenceNumber": str(sequence if sequence is not None else 0),
         }
     )
-    return Surroundings(environment, umask, handler_folder or "/", from_agent)
+    return AgentEnvironment(environment, umask, handler_folder or "/", from_agent)

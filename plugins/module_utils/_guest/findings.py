@@ -4,8 +4,7 @@
 
 from typing import Dict, Optional, Tuple
 
-from .._finding import ERROR, INFO, WARNING, Finding
-from .._printable import printable
+from .._finding import ERROR, INFO, WARNING, Finding, filled
 
 _REINSTALL = (
     "Ask for an application-consistent restore point: Azure installs the extension with it; "
@@ -193,14 +192,6 @@ CATALOGUE: Dict[str, Tuple[str, str, str]] = {
 }
 
 
-def finding(name: str, evidence: Optional[str] = None, **words: object) -> Finding:
-    """A finding of the catalogue, with the words filled in and the guest's own words made fit to be shown."""
-    severity, message, remedy = CATALOGUE[name]
-    shown = {key: printable(str(word), 200) for key, word in words.items()}
-    return Finding(
-        name,
-        severity,
-        message.format(**shown),
-        remedy.format(**shown),
-        printable(evidence, 300) if evidence else None,
-    )
+def finding(which: str, evidence: Optional[str] = None, **words: object) -> Finding:
+    """A finding of this catalogue, with the words filled in."""
+    return filled(CATALOGUE, which, evidence, words)

@@ -18,7 +18,7 @@ LOCK_FOLDER = "MicrosoftRecoverySvcsSafeFreezeLock"
 LOCK_FILE = "SafeFreezeLockFile"
 
 
-class Lock(NamedTuple):
+class FreezeLock(NamedTuple):
     present: bool
     holder: Optional[int]  # the process that holds it
 
@@ -26,28 +26,28 @@ class Lock(NamedTuple):
 class Freezing(NamedTuple):
     programs: List[Process]
     mounts: List[str]
-    lock: Lock
+    lock: FreezeLock
     writers: List[int]
 
 
-def _lock(azure_folder: str, proc: str) -> Lock:
+def _lock(azure_folder: str, proc: str) -> FreezeLock:
     path = os.path.join(azure_folder, LOCK_FOLDER, LOCK_FILE)
     try:
         about = os.lstat(path)
     except OSError:
-        return Lock(False, None)
+        return FreezeLock(False, None)
     if not stat.S_ISREG(about.st_mode):
-        return Lock(True, None)
+        return FreezeLock(True, None)
     # proc(5): "1: POSIX  ADVISORY  WRITE 568 fd:00:2531452 0 EOF"; the device is hexadecimal, the inode decimal.
     wanted = "{0:02x}:{1:02x}:{2}".format(os.major(about.st_dev), os.minor(about.st_dev), about.st_ino)
     for line in read_head(proc, "locks", 1 << 20).data.decode("ascii", "replace").splitlines():
         fields = line.split()
         if "->" not in fields and len(fields) > 5 and fields[5] == wanted and fields[4].lstrip("-").isdigit():
-            return Lock(True, int(fields[4]))
-    return Lock(True, None)
+            return FreezeLock(True, int(fields[4]))
+    return FreezeLock(True, None)
 
 
-def look(processes: List[Process], azure_folder: str = "/etc/azure", proc: str = "/proc") -> Freezing:
+def see_freezing(processes: List[Process], azure_folder: str = "/etc/azure", proc: str = "/proc") -> Freezing:
     """What is seen of a freeze right now."""
     programs = [process for process in processes if process.command[0].endswith("/safefreeze")]
     # argv: the program, the seconds until it thaws by itself, the mount points

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Optional, Tuple
 
 from .._hostile_json import BadJson, first_mapping, int_of, parse, text_of
 from .._printable import decoded, printable
-from .files import FOUND, MISSING, FileText, list_names, read_head, read_tail
+from .files import FOUND, MISSING, FileText, list_names, read_head
 from .processes import Process
 
 NAME = "Microsoft.Azure.RecoveryServices.VMSnapshotLinux"
@@ -72,7 +72,7 @@ def current(handlers: List[HandlerVersion]) -> Optional[HandlerVersion]:
     return next((handler for handler in handlers if handler.state not in (None, "", "NotInstalled")), None)
 
 
-def report(handler: HandlerVersion) -> HandlerReport:
+def agent_note(handler: HandlerVersion) -> HandlerReport:
     """What the agent last noted about the extension."""
     file = read_head(handler.folder, "config/HandlerStatus", _LARGEST_JSON)
     if file.state == MISSING:
@@ -130,9 +130,3 @@ def python_for_handler(root: str = "/") -> Optional[str]:
             if os.path.isfile(os.path.join(root, folder, name)):
                 return "/{0}/{1}".format(folder, name)
     return None
-
-
-def no_python_in_shell_log(log_dir: str) -> bool:
-    """Whether the last thing that ``handle.sh`` noted is that it found no Python."""
-    lines = read_tail(log_dir, NAME + "/shell.log", 8192).data.splitlines()
-    return any(b"python version unknown" in line for line in lines[-2:])

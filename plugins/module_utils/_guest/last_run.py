@@ -4,12 +4,10 @@
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from .._finding import Finding
 from .._printable import iso, printable, span
 from . import extension_codes as codes
 from .extension_log import LoggedRun, Mark
 from .extension_status import RunStatus
-from .findings import finding
 from .handler import daemon
 from .processes import Process
 
@@ -19,7 +17,6 @@ _START_SECONDS = 30.0
 _LONGEST_SILENCE_AFTER_FREEZE = 300.0
 # Two scripts at the host file's limit, and the snapshot.
 _LONGEST_RUN = 2 * 1800.0 + 600.0
-_LONG_HOLD = 60.0
 
 _PRE_CODES = {
     codes.PRE_FAILED: "failed",
@@ -119,11 +116,24 @@ def _script_run(log: Optional[LoggedRun], which: str, health: Optional[int], ove
     return ScriptRun("failed", failed, int(ended.text), begun.when, ended.when)
 
 
-class _Freeze(NamedTuple):
+class Freeze(NamedTuple):
     state: str
     mounts: List[str]
-    error: Optional[str]
-    seconds: Optional[float]
+    error: Optional[str] = None
+    seconds: Optional[float] = None
+
+    def as_dict(self) -> Dict[str, Any]:
+        return {"state": self.state, "mounts": self.mounts, "error": self.error}
+
+
+class SnapshotTaken(NamedTuple):
+    by: Optional[str]
+    state: str
+    disks: Optional[int]
+    failed_disks: Optional[int]
+
+    def as_dict(self) -> Dict[str, Any]:
+        return dict(self._asdict())
 
 
 def _thawed(log: LoggedRun, frozen: Mark) -> Optional[Mark]:
@@ -134,28 +144,28 @@ def _thawed(log: LoggedRun, frozen: Mark) -> Optional[Mark]:
     return ended or sent
 
 
-def _freeze(log: Optional[LoggedRun], state: str, health: Optional[int]) -> _Freeze:
+def _freeze(log: Optional[LoggedRun], state: str, health: Optional[int]) -> Freeze:
     by_health = {121: "failed", 122: "timed_out", 123: "failed"}
     if log is None:
-        return _Freeze(by_health.get(health or 0, "unknown"), [], None, None)
+        return Freeze(by_health.get(health or 0, "unknown"), [])
     mounts = list(dict.fromkeys(printable(text, 200) for text in log.texts("freezing")))[:100]
     error = log.last("freeze_error")
     why = printable(error.text, 200) if error else None
     frozen = log.first("frozen")
     if log.has("freeze_skipped"):
-        return _Freeze("skipped", mounts, None, None)
+        return Freeze("skipped", mounts)
     if frozen is not None:
         seconds = span(frozen.when, _when(_thawed(log, frozen)))
-        return _Freeze("thawed_early" if log.has("thaw_late") else "done", mounts, why, seconds)
+        return Freeze("thawed_early" if log.has("thaw_late") else "done", mounts, why, seconds)
     if log.has("freeze_timed_out"):
-        return _Freeze("timed_out", mounts, why, None)
+        return Freeze("timed_out", mounts, why)
     if log.has("freeze_failed", "freeze_error"):
-        return _Freeze("failed", mounts, why, None)
+        return Freeze("failed", mounts, why)
     if log.has("accepting"):
         if state in ("stuck", "lost"):
-            return _Freeze("hung", mounts, why, None)
-        return _Freeze(by_health.get(health or 0, "unknown"), mounts, why, None)
-    return _Freeze("not_done" if log.complete and state == "finished" else "unknown", mounts, why, None)
+            return Freeze("hung", mounts, why)
+        return Freeze(by_health.get(health or 0, "unknown"), mounts, why)
+    return Freeze("not_done" if log.complete and state == "finished" else "unknown", mounts, why)
 
 
 def _result(sources: Sources) -> Tuple[Optional[int], Optional[Mark]]:
@@ -184,7 +194,7 @@ def _state(sources: Sources, code: Optional[int], worker: Optional[Process]) -> 
     return "stuck" if waits and silence is not None and silence > _LONGEST_SILENCE_AFTER_FREEZE else "running"
 
 
-def _snapshot(sources: Sources, code: Optional[int], state: str) -> Dict[str, Any]:
+def _snapshot(sources: Sources, code: Optional[int], state: str) -> SnapshotTaken:
     log, status = sources.log, sources.status
     by = log.last("snapshot_by", "by") if log else None
     creator = (status.telemetry.get("snapshotCreator", "") if status else "").lower()
@@ -200,15 +210,10 @@ def _snapshot(sources: Sources, code: Optional[int], state: str) -> Dict[str, An
         what = "not_taken"
     else:
         what = "failed"
-    return {
-        "by": taker,
-        "state": what,
-        "disks": len(disks) or None,
-        "failed_disks": disks.count(False) if disks else None,
-    }
+    return SnapshotTaken(taker, what, len(disks) or None, disks.count(False) if disks else None)
 
 
-def _reached(sources: Sources, code: Optional[int], freeze: _Freeze, pre: ScriptRun) -> Optional[str]:
+def _reached(sources: Sources, code: Optional[int], freeze: Freeze, pre: ScriptRun) -> Optional[str]:
     log = sources.log
     unfrozen = freeze.state == "skipped" or bool(sources.status and sources.status.crash_consistent)
     below = "crash" if unfrozen else "file_system"
@@ -224,20 +229,97 @@ def _reached(sources: Sources, code: Optional[int], freeze: _Freeze, pre: Script
     return None if code in (None, codes.ALREADY_PROCESSED, codes.TRANSITIONING) else "none"
 
 
-def _why(code: int, health: Optional[int], pre: ScriptRun, post: ScriptRun) -> codes.ExtensionCode:
-    """The number that explains a run best. Health stays 1 when scripts are refused in silence; then the log knows."""
-    for better in (health, pre.code, post.code):
-        if better not in (None, codes.APPLICATION, codes.FILE_SYSTEM, codes.TRANSITIONING):
-            return codes.describe(better)
-    return codes.describe(code)
+class LastRun(NamedTuple):
+    """The last run of the extension; times are seconds since 1970, None where nothing tells of one."""
+
+    sources: Sources  # those of this run
+    sequence: Optional[int]
+    state: str  # running, finished, lost or stuck
+    code: Optional[int]
+    health: Optional[int]
+    started: Optional[float]
+    ended: Optional[float]
+    reached: Optional[str]  # application, file_system, crash or none
+    pre: ScriptRun
+    post: ScriptRun
+    freeze: Freeze
+    snapshot: SnapshotTaken
+    worker: Optional[Process]
+
+    @property
+    def hold_seconds(self) -> Optional[float]:
+        return span(self.pre.started, self.post.ended)
+
+    @property
+    def task(self) -> Optional[str]:
+        status, log = self.sources.status, self.sources.log
+        logged = log.last("task") if log else None
+        return (status.task if status else None) or (logged.text if logged else None)
+
+    @property
+    def workload(self) -> Optional[str]:
+        mark = self.sources.log.last("workload") if self.sources.log else None
+        return printable(mark.text, 40) if mark else None
+
+    @property
+    def agree(self) -> Optional[bool]:
+        """Whether status and log name the same final code."""
+        status, log = self.sources.status, self.sources.log
+        logged = _number(log.last("final")) if log else None
+        return logged == status.code if status and logged is not None and status.code is not None else None
+
+    def as_dict(self) -> Dict[str, Any]:
+        status, log = self.sources.status, self.sources.log
+        known = codes.code_entry(self.code) if self.code is not None else None
+        return {
+            "sequence": self.sequence,
+            "task": self.task,
+            "started": iso(self.started),
+            "ended": iso(self.ended),
+            "seconds": span(self.started, self.ended),
+            "state": self.state,
+            "code": self.code,
+            "code_name": known.name if known else None,
+            "meaning": known.meaning if known else None,
+            "health": self.health,
+            "health_name": codes.code_entry(self.health).name if self.health is not None else None,
+            "health_state": status.health_state if status and self.health is not None else None,
+            "consistency_reached": self.reached,
+            "hold_seconds": self.hold_seconds,
+            "freeze_seconds": self.freeze.seconds,
+            "pre": self.pre.as_dict(),
+            "post": self.post.as_dict(),
+            "freeze": self.freeze.as_dict(),
+            "snapshot": self.snapshot.as_dict(),
+            "sources": {
+                "status": self.sources.status_path,
+                "log": self.sources.log_path,
+                "log_complete": log.complete if log else None,
+                "agree": self.agree,
+            },
+            "linux": {
+                "message": status.message if status else None,
+                "fixable": known.fixable if known else None,
+                "python_2": log.python_2 if log else None,
+                "workload": self.workload,
+                "telemetry": status.telemetry if status else {},
+            },
+        }
 
 
-def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]:
-    """The last run as the module returns it, and what is to be said about it."""
+def _started(sources: Sources, code: Optional[int]) -> Optional[float]:
+    status, log = sources.status, sources.log
+    if log is not None:
+        return _when(log.marks[0]) if log.complete else None
+    return status.reported if status and code == codes.TRANSITIONING else None
+
+
+def last_run_of(sources: Sources) -> Optional[LastRun]:
+    """The last run, None where neither status nor log tells of one."""
     sources = join(sources)
     status, log = sources.status, sources.log
     if status is None and log is None:
-        return None, [finding("run.none")]
+        return None
     code, final = _result(sources)
     health = status.health if status and code == status.code and code != codes.TRANSITIONING else None
     sequence = sources.sequence
@@ -245,118 +327,20 @@ def describe(sources: Sources) -> Tuple[Optional[Dict[str, Any]], List[Finding]]
         sequence = _number(log.last("sequence"))
     worker = daemon(sources.processes, sequence)
     state = _state(sources, code, worker)
-    over = state != "running"
-    pre = _script_run(log, "pre", health, over)
-    post = _script_run(log, "post", health, over)
+    pre = _script_run(log, "pre", health, state != "running")
     freeze = _freeze(log, state, health if health is not None else code)
-    reached = _reached(sources, code, freeze, pre)
-    known = codes.describe(code) if code is not None else None
-    started = _when(log.marks[0]) if log and log.complete else None
-    if started is None and log is None and status and code == codes.TRANSITIONING:
-        started = status.reported
-    ended = _when(final) if final else (status.reported if status and state == "finished" else None)
-    workload = log.last("workload") if log else None
-    task = status.task if status else None
-    logged_task = log.last("task") if log else None
-    logged_code = _number(log.last("final")) if log else None
-    agree = logged_code == status.code if status and logged_code is not None and status.code is not None else None
-    run: Dict[str, Any] = {
-        "sequence": sequence,
-        "task": task or (logged_task.text if logged_task else None),
-        "started": iso(started),
-        "ended": iso(ended),
-        "seconds": span(started, ended),
-        "state": state,
-        "code": code,
-        "code_name": known.name if known else None,
-        "meaning": known.meaning if known else None,
-        "health": health,
-        "health_name": codes.describe(health).name if health is not None else None,
-        "health_state": status.health_state if status and health is not None else None,
-        "consistency_reached": reached,
-        "hold_seconds": span(pre.started, post.ended),
-        "freeze_seconds": freeze.seconds,
-        "pre": pre.as_dict(),
-        "post": post.as_dict(),
-        "freeze": {"state": freeze.state, "mounts": freeze.mounts, "error": freeze.error},
-        "snapshot": _snapshot(sources, code, state),
-        "sources": {
-            "status": sources.status_path,
-            "log": sources.log_path,
-            "log_complete": log.complete if log else None,
-            "agree": agree,
-        },
-        "linux": {
-            "message": status.message if status else None,
-            "fixable": known.fixable if known else None,
-            "python_2": log.python_2 if log else None,
-            "workload": printable(workload.text, 40) if workload else None,
-            "telemetry": status.telemetry if status else {},
-        },
-    }
-    return run, _findings(sources, run, pre, post, freeze, worker)
-
-
-def _findings(
-    sources: Sources,
-    run: Dict[str, Any],
-    pre: ScriptRun,
-    post: ScriptRun,
-    freeze: _Freeze,
-    worker: Optional[Process],
-) -> List[Finding]:
-    found = []
-    log, code, state = sources.log, run["code"], run["state"]
-    last = log.marks[-1] if log and log.marks else None
-    evidence = "last mark in the log: {0} at {1}".format(last.name, iso(last.when)) if last else None
-    crashed = log.last("crashed") if log else None
-    if state == "running":
-        found.append(finding("run.running", evidence))
-    elif state == "stuck" and worker is not None:
-        began = run["started"] or iso(worker.started)
-        found.append(finding("run.stuck", evidence, started=began, pid=worker.pid, log=sources.log_path))
-    elif state == "lost":
-        found.append(finding("run.lost", evidence))
-    elif run["consistency_reached"] == "none":
-        why = _why(code, run["health"], pre, post) if code == codes.ERROR else codes.describe(code)
-        found.append(
-            finding(
-                "run.failed",
-                crashed.text if crashed else freeze.error or run["linux"]["message"],
-                code=code,
-                meaning=why.meaning,
-                remedy=why.remedy,
-            )
-        )
-    elif code == codes.FILE_SYSTEM:
-        why = _why(code, run["health"], pre, post)
-        refusal = log.last("refusal") if log else None
-        found.append(
-            finding(
-                "run.not_application_consistent",
-                "code {0}, {1}{2}".format(
-                    why.code, why.name, ": " + refusal.text if refusal and pre.state == "refused" else ""
-                ),
-                reached="crash" if run["consistency_reached"] == "crash" else "file-system",
-                meaning=why.meaning,
-                remedy=why.remedy,
-            )
-        )
-    elif code == codes.APPLICATION and run["consistency_reached"] != "application":
-        found.append(finding("run.scripts_never_ran"))
-    if run["linux"]["workload"]:
-        found.append(finding("run.workload_framework", workload=run["linux"]["workload"]))
-    if freeze.state == "hung":
-        found.append(finding("run.freeze_hung", evidence))
-    if log is not None and pre.started is not None and post.started is None and state != "running":
-        found.append(finding("run.post_never_ran", evidence))
-    if run["hold_seconds"] is not None and run["hold_seconds"] > _LONG_HOLD:
-        found.append(finding("run.hold_was_long", seconds=run["hold_seconds"]))
-    if run["sources"]["agree"] is False and sources.status:
-        logged = log.last("final") if log else None
-        found.append(
-            finding("run.sources_disagree", status=sources.status.code, log=logged.text if logged else "nothing")
-        )
-    if log is not None and not log.complete:
-        found.append(finding("run.log_cut", file=sources.log_path))
-    return found
+    return LastRun(
+        sources,
+        sequence,
+        state,
+        code,
+        health,
+        _started(sources, code),
+        _when(final) if final else (status.reported if status and state == "finished" else None),
+        _reached(sources, code, freeze, pre),
+        pre,
+        _script_run(log, "post", health, state != "running"),
+        freeze,
+        _snapshot(sources, code, state),
+        worker,
+    )

@@ -71,7 +71,7 @@ class _Refused(Exception):
         self.reason = reason
 
 
-def owner_of(about: os.stat_result) -> str:
+def owner_name(about: os.stat_result) -> str:
     """The owner's name, which is what the extension compares: a renamed uid 0 is not root."""
     try:
         return pwd.getpwuid(about.st_uid).pw_name
@@ -140,7 +140,7 @@ class _Check:
             raise _Refused(
                 codes.HOST_CONFIG_PERMISSION, "{0} may be written or executed by others".format(self.host_path)
             )
-        if owner_of(about) != "root":
+        if owner_name(about) != "root":
             raise _Refused(codes.HOST_CONFIG_PERMISSION, "{0} is not owned by root".format(self.host_path))
         self.read_host_file(self.host_path)
 
@@ -167,7 +167,7 @@ class _Check:
         if about is None or not stat.S_ISREG(about.st_mode):
             raise _Refused(codes.PLUGIN_CONFIG_NOT_FOUND, "{0} does not exist".format(path))
         owner, group, other = _digits(about)
-        if owner_of(about) != "root":
+        if owner_name(about) != "root":
             raise _Refused(codes.PLUGIN_CONFIG_PERMISSION, "{0} is not owned by root".format(path))
         if owner % 2 or group or other:
             raise _Refused(
@@ -225,7 +225,7 @@ class _Check:
                     name, path, about.st_mode & 0o7777
                 ),
             )
-        if owner_of(about) != "root":
+        if owner_name(about) != "root":
             raise _Refused(permission, "the {0} script {1} is not owned by root".format(name, path))
 
     def script(self, which: str) -> Optional[Script]:
@@ -244,7 +244,7 @@ class _Check:
             isinstance(self.config.get(which + "ScriptNoOfRetries", 0), (int, float)),
             about is not None and stat.S_ISREG(about.st_mode),
             "{0:04o}".format(about.st_mode & 0o7777) if about else None,
-            owner_of(about) if about else None,
+            owner_name(about) if about else None,
         )
 
     def run(self) -> None:

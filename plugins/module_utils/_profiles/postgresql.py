@@ -42,14 +42,28 @@ with_client() {
     esac
 }
 
-# explain TEXT SAID
+# explain TEXT SAID: the cause before the connection, for psql tells any refusal as a connection that failed.
 explain() {
     case $2 in
-        *"could not connect"* | *"onnection to server"*"failed"* | *"starting up"* | *"shutting down"*)
-            fail "no server answers: $2. Start it, or set socket and port"
+        "runuser: user "*) fail "the account that runs the client is not there: $2. Set system_user" ;;
+        *'database "'*'" does not exist'* | *"not currently accepting connections"*)
+            fail "the database cannot be opened: $2. Set database"
             ;;
-        *"authentication failed"* | *"no password supplied"* | *"does not exist"*)
+        *"uthentication failed"* | *"no password supplied"* | *pg_hba.conf* | *'role "'*'" does not exist'* | \
+            *"not permitted to log in"*)
             fail "the server refused the account: $2. Set system_user and user"
+            ;;
+        *"onnection slots are reserved"* | *"too many clients"* | *"too many connections"*)
+            fail "the server has no free connection: $2. Raise max_connections, or end idle sessions"
+            ;;
+        *"starting up"* | *"shutting down"* | *"not yet accepting connections"* | *"in recovery mode"*)
+            fail "the server is not ready: $2. Wait until it is up"
+            ;;
+        *"onnection to server"*"failed: Permission denied"*)
+            fail "the account may not use the server's socket: $2. Set system_user and socket"
+            ;;
+        *"could not connect"* | *"onnection to server"*"failed"*)
+            fail "no server answers: $2. Start it, or set socket and port"
             ;;
         *"permission denied"* | *"must be superuser"*)
             fail "the account lacks a right: $2. The guide tells which"

@@ -28,35 +28,84 @@ act() {
     return 1
 }
 
+# systemd forgets a stopped unit that nothing refers to, and with it whether the unit ran meanwhile. A unit of ours that
+# is ordered after it keeps it in memory.
+keeper=appconsistent-keeps-$unit
+
+keep() {
+    true >"$AC_STATE/kept" || fail "cannot write to $AC_STATE"
+    timeout -k 1 5 systemctl stop "$keeper" </dev/null >/dev/null 2>&1
+    timeout -k 1 5 systemd-run --quiet --collect --unit="$keeper" --property="After=$unit" \
+        sleep "$((AC_HOLD_LEFT + 600))" </dev/null >/dev/null 2>&1
+}
+
+is_kept() {
+    timeout -k 1 5 systemctl is-active --quiet "$keeper" </dev/null >/dev/null 2>&1
+}
+
+# remember FILE: the number of the unit's last start, empty when it had none that systemd knows of.
+remember() {
+    invocation=$(show InvocationID)
+    [ -n "$invocation" ] || is_kept ||
+        fail "systemd forgets whether $unit runs during the hold, and systemd-run cannot help it; enable $unit"
+    printf '%s\n' "$invocation" >"$AC_STATE/$1" || fail "cannot write to $AC_STATE"
+}
+
+# same_start FILE: whether it is proved that the unit was not started since. An empty answer proves it only where
+# systemd was kept from forgetting.
+same_start() {
+    read -r before <"$AC_STATE/$1" || return 1
+    [ "$(show InvocationID)" = "$before" ] || return 1
+    [ -n "$before" ] || is_kept
+}
+
+is_down() {
+    case $(show ActiveState) in inactive | failed) ;; *) return 1 ;; esac
+}
+
 freeze() {
     [ "$(show LoadState)" = loaded ] || fail "there is no unit $unit"
-    if [ "$(show ActiveState)" != active ]; then
-        printf '%s\n' "$unit does not run, so there is nothing to $mode"
-        show InvocationID >"$AC_STATE/idle"
-        exit 0
-    fi
+    state=$(show ActiveState)
+    case $state in
+        active | reloading | refreshing) ;;
+        inactive | failed)
+            printf '%s\n' "$unit does not run, so there is nothing to $mode"
+            keep
+            is_down || fail "$unit was started just now"
+            remember idle
+            exit 0
+            ;;
+        *) fail "$unit is ${state:-in a state that systemd does not tell}, so it can be neither held nor left out" ;;
+    esac
     # Before the command: a freeze that is killed here is undone all the same.
     true >"$AC_STATE/acted" || fail "cannot write to $AC_STATE"
     case $mode in
         pause) act freeze || fail "$unit was not paused: $SAID. It takes systemd 246 and control groups of version 2" ;;
-        stop) act stop || fail "$unit was not stopped: $SAID" ;;
+        stop)
+            keep
+            act stop || fail "$unit was not stopped: $SAID"
+            ;;
     esac
-    show InvocationID >"$AC_STATE/invocation"
+    remember invocation
 }
 
 status() {
     if [ -f "$AC_STATE/idle" ]; then
-        [ "$(show ActiveState)" != active ] && [ "$(show InvocationID)" = "$(cat "$AC_STATE/idle")" ] && exit 0
-        fail "$unit was started during the hold"
+        is_down && same_start idle && exit 0
+        fail "$unit was started during the hold, or systemd does not prove that it was not"
     fi
-    [ "$(show InvocationID)" = "$(cat "$AC_STATE/invocation")" ] || fail "$unit was started anew during the hold"
+    same_start invocation || fail "$unit was started anew during the hold, or systemd does not prove that it was not"
     case $mode in
         pause) [ "$(show FreezerState)" = frozen ] || fail "$unit is not paused any more" ;;
-        stop) [ "$(show ActiveState)" != active ] || fail "$unit was started during the hold" ;;
+        stop) is_down || fail "$unit was started during the hold" ;;
     esac
 }
 
 thaw() {
+    if [ -f "$AC_STATE/kept" ]; then
+        timeout -k 1 5 systemctl stop "$keeper" </dev/null >/dev/null 2>&1
+        rm -f "$AC_STATE/kept"
+    fi
     [ -f "$AC_STATE/acted" ] || exit 0
     case $mode in
         pause)

@@ -3,7 +3,7 @@
 """All profiles, and how an entry of the user's list becomes a hook."""
 
 import re
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Set
 
 from .._finding import ERROR, Finding
 from .command import COMMAND
@@ -22,6 +22,12 @@ PROFILES: Dict[str, Profile] = {profile.name: profile for profile in _ALL}
 
 # What must never be shown, by the name of its option.
 SECRETS = frozenset(option.name for profile in PROFILES.values() for option in profile.options if option.secret)
+
+
+def masked(entry: Mapping[str, Any]) -> Dict[str, Any]:
+    """An entry of the user's list as it may be shown."""
+    return {name: "********" if name in SECRETS and value else value for name, value in entry.items()}
+
 
 _LABEL = re.compile(r"[a-z0-9][a-z0-9_-]{0,29}\Z")
 
@@ -55,6 +61,29 @@ def hooks_of(entries: List[Mapping[str, Any]]) -> List[Hook]:
     return unique(hooks)
 
 
+# The units that start an application, as Debian, Red Hat and the vendors name them.
+_UNITS = {
+    "iris": ("iris.service",),
+    "mariadb": ("mariadb.service", "mysql.service"),
+    "mongodb": ("mongod.service",),
+    "mysql": ("mysql.service", "mysqld.service"),
+    "oracle": ("oracle.service",),
+    "postgresql": ("postgresql.service", *("postgresql-{0}.service".format(major) for major in range(12, 19))),
+    "redis": ("redis.service", "redis-server.service"),
+    "saphana": ("sapinit.service",),
+}
+
+
+def units_of(hooks: List[Hook]) -> List[str]:
+    """The systemd units of the applications that the hooks hold."""
+    units: Set[str] = set()
+    for hook in hooks:
+        units.update(_UNITS.get(hook.profile, ()))
+        if hook.profile == SERVICE.name:
+            units.add(hook.values["unit"])
+    return sorted(units)
+
+
 # Settings with which an application is only as good as the freeze of all its file systems at one moment.
 _RELY_ON_FREEZE = (("postgresql", "mode='*checkpoint"), ("mongodb", "mode='*flush"))
 
@@ -62,7 +91,8 @@ _RELY_ON_FREEZE = (("postgresql", "mode='*checkpoint"), ("mongodb", "mode='*flus
 def needs_freeze(path: str, settings: str) -> List[Finding]:
     """A hook whose settings rely on file systems being frozen, said of a guest that freezes none."""
     for profile, pattern in _RELY_ON_FREEZE:
-        lines = settings.splitlines()
+        # Not splitlines: a setting may hold what Unicode takes for the end of a line.
+        lines = settings.split("\n")
         if "profile=" + profile in lines and any(re.match(pattern, line) for line in lines):
             return [
                 Finding(

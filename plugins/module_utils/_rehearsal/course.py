@@ -14,7 +14,7 @@ from .._guest import extension_codes as codes
 from .._guest.plugin_check import PluginPlan, Script
 from .._printable import iso
 from .findings import finding
-from .verdict import as_dict, crashes, report, snapshot_is_taken
+from .verdict import as_dict, crashes, snapshot_is_taken, would_report
 
 # How long a script that went past its limit may take to end by itself before it is ended.
 GRACE = 10.0
@@ -284,7 +284,7 @@ class Course:
             self.findings.append(finding("rehearsal.cancelled"))
         for name, phase in (("pre", self.pre), ("post", self.post)):
             if phase.code not in (None, codes.APPLICATION):
-                known = codes.describe(phase.code)
+                known = codes.code_entry(phase.code)
                 status = "exit status {0}".format(phase.exit_code) if phase.exit_code is not None else None
                 self.findings.append(finding("rehearsal.script_failed", status, known=known, name=name))
             if phase.unread > 0:
@@ -305,7 +305,7 @@ class Course:
             "post": self.post.as_dict(),
             "window_seconds": round(self.waited, 3),
             "hold_seconds": hold,
-            "would_report": as_dict(report(self.plan, self.pre.code or 0, self.post.code)) if ran else None,
+            "would_report": as_dict(would_report(self.plan, self.pre.code or 0, self.post.code)) if ran else None,
             "probes": [
                 {
                     "name": result.name,

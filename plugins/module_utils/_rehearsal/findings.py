@@ -4,9 +4,8 @@
 
 from typing import Dict, Optional, Tuple
 
-from .._finding import ERROR, INFO, WARNING, Finding
+from .._finding import ERROR, INFO, WARNING, Finding, filled
 from .._guest.extension_codes import ExtensionCode
-from .._printable import printable
 
 CATALOGUE: Dict[str, Tuple[str, str, str]] = {
     "rehearsal.not_root": (
@@ -120,10 +119,7 @@ CATALOGUE: Dict[str, Tuple[str, str, str]] = {
 def finding(
     which: str, evidence: Optional[str] = None, known: Optional[ExtensionCode] = None, **words: object
 ) -> Finding:
-    severity, message, remedy = CATALOGUE[which]
+    """A finding of this catalogue, with the words filled in, those of a code of the extension among them."""
     if known is not None:
         words = dict(words, code=known.code, meaning=known.meaning, remedy=known.remedy)
-    shown = {key: printable(str(word), 200) for key, word in words.items()}
-    return Finding(
-        which, severity, message.format(**shown), remedy.format(**shown), printable(evidence, 300) if evidence else None
-    )
+    return filled(CATALOGUE, which, evidence, words)

@@ -9,28 +9,31 @@ import os
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 from .._finding import Finding, ranked
-from .._guest import agent as _guest_agent
+from .._guest import agent, handler, plugin_check
 from .._guest import extension_codes as codes
-from .._guest import handler as _handler
-from .._guest import plugin_check as _plugin_check
-from .._guest.extension_environment import Surroundings, surroundings
+from .._guest.extension_environment import AgentEnvironment, surroundings
 from .._guest.files import FOUND, read_head, read_tail
 from .._guest.plugin_check import PluginPlan, Script
 from .._guest.processes import processes_of_root
 from .._printable import printable
-from . import probe as _probe
+from . import probe
 from .course import CANNOT_TELL, NOT_RUN, WRITTEN, Course, ProbeResult, World, argv_of
 from .findings import finding
-from .processes import Outcome, in_own_processes, run_here
-from .verdict import as_dict, report
+from .processes import CourseOutcome, in_own_processes, run_here
+from .verdict import as_dict, would_report
 
 LOCK = "/run/appconsistent-rehearsal.lock"
-_RANK = {"none": 0, "crash": 1, "file_system": 2, "application": 3}
+# Azure's names for what is asked for -> what of the guest's own words is enough.
+_ENOUGH = {
+    "ApplicationConsistent": ("application",),
+    "FileSystemConsistent": ("application", "file_system"),
+    "CrashConsistent": ("application", "file_system", "crash"),
+}
 # The scripts' own log of the run, in memory. Source: hold.sh
 _SCRIPT_LOG = "appconsistent/log"
 
 
-class Answer(NamedTuple):
+class RehearsalResult(NamedTuple):
     rehearsal: Dict[str, Any]
     problem: Optional[str]  # why the task is to fail
 
@@ -39,13 +42,16 @@ class _NoLock(Exception):
     """The text says why."""
 
 
-class Guest(NamedTuple):
+Conduct = Callable[[Callable[[World], Dict[str, Any]], AgentEnvironment, List[int]], CourseOutcome]
+
+
+class RehearsalGuest(NamedTuple):
     """The machine, as far as it has to be replaced in a test."""
 
     root: str = "/"
     uid: int = 0
-    conduct: Callable[[Callable[[World], Dict[str, Any]], Surroundings, List[int]], Outcome] = in_own_processes
-    deployed_probes: Callable[[float], List[ProbeResult]] = _probe.deployed
+    conduct: Conduct = in_own_processes
+    deployed_probes: Callable[[float], List[ProbeResult]] = probe.deployed
     root_uid: int = 0
 
     def path(self, path: str) -> str:
@@ -54,12 +60,12 @@ class Guest(NamedTuple):
 
 class Preparation(NamedTuple):
     plan: PluginPlan
-    around: Surroundings
+    around: AgentEnvironment
     findings: List[Finding]
     refusal: Optional[Finding]
 
 
-def _workload(guest: Guest) -> str:
+def _workload(guest: RehearsalGuest) -> str:
     file = read_head(guest.path("/etc/azure"), "workload.conf", 1 << 16)
     config = configparser.ConfigParser()
     try:
@@ -69,48 +75,48 @@ def _workload(guest: Guest) -> str:
         return ""
 
 
-def _refusal(guest: Guest, plan: PluginPlan) -> Optional[Finding]:
+def _refusal(guest: RehearsalGuest, plan: PluginPlan) -> Optional[Finding]:
     if guest.uid != 0:
         return finding("rehearsal.not_root")
     workload = _workload(guest)
     if workload:
         return finding("rehearsal.workload_active", workload=workload)
     if plan.code != codes.APPLICATION:
-        return finding("rehearsal.refused", plan.reason, known=codes.describe(plan.code))
+        return finding("rehearsal.refused", plan.reason, known=codes.code_entry(plan.code))
     if plan.plugins <= 0:
         return finding("rehearsal.no_plugin", path=plan.host_path)
-    if plan.plugins > 1 or plan.plugin_name != _plugin_check.SHIPPED_PLUGIN:
+    if plan.plugins > 1 or plan.plugin_name != plugin_check.SHIPPED_PLUGIN:
         return finding("rehearsal.other_plugins", path=plan.host_path)
     return None
 
 
-def prepare(guest: Guest) -> Preparation:
+def prepare(guest: RehearsalGuest) -> Preparation:
     """What would be run, and why not, if it would not."""
-    conf = _guest_agent.settings(guest.path("/etc"))
-    lib_dir = guest.path(_guest_agent.folder_setting(conf, "Lib.Dir", _guest_agent.LIB_DIR))
-    handler = _handler.current(_handler.versions(lib_dir))
-    plan = _plugin_check.check(
-        handler.folder if handler else None,
-        guest.path(_plugin_check.HOST_OVERRIDE),
-        guest.path(_plugin_check.SHIPPED_CONFIG),
+    conf = agent.settings(guest.path("/etc"))
+    lib_dir = guest.path(agent.folder_setting(conf, "Lib.Dir", agent.LIB_DIR))
+    current = handler.current(handler.versions(lib_dir))
+    plan = plugin_check.check(
+        current.folder if current else None,
+        guest.path(plugin_check.HOST_OVERRIDE),
+        guest.path(plugin_check.SHIPPED_CONFIG),
     )
     processes = processes_of_root(guest.path("/proc"), None, guest.root_uid)
-    agent = _guest_agent.find_process(processes, guest.path("/run"))
-    sequence = _handler.sequences(handler).last if handler else None
+    process = agent.find_process(processes, guest.path("/run"))
+    sequence = handler.sequences(current).last if current else None
     around = surroundings(
-        agent.pid if agent else None,
-        handler.folder if handler else None,
-        handler.version if handler else None,
+        process.pid if process else None,
+        current.folder if current else None,
+        current.version if current else None,
         sequence,
         guest.path("/proc"),
     )
     found = []
-    if handler is None:
+    if current is None:
         found.append(finding("rehearsal.no_extension"))
     if not around.from_agent:
         found.append(finding("rehearsal.no_agent"))
     refusal = _refusal(guest, plan)
-    daemon = _handler.daemon(processes)
+    daemon = handler.daemon(processes)
     if refusal is None and daemon is not None:
         refusal = finding("rehearsal.snapshot_runs", pid=daemon.pid)
     return Preparation(plan, around, found, refusal)
@@ -128,7 +134,7 @@ def _described(ready: Preparation) -> Dict[str, Any]:
     return {
         "check": {
             "code": plan.code,
-            "code_name": codes.describe(plan.code).name,
+            "code_name": codes.code_entry(plan.code).name,
             "reason": printable(plan.reason) or None,
         },
         "commands": {"pre": _shown_command(plan.pre), "post": _shown_command(plan.post)},
@@ -158,7 +164,7 @@ def _not_run(ready: Preparation) -> Dict[str, Any]:
         "window_seconds": 0.0,
         "hold_seconds": None,
         # What a refusal would lead to is known without running anything.
-        "would_report": as_dict(report(ready.plan, 0, None)) if refused else None,
+        "would_report": as_dict(would_report(ready.plan, 0, None)) if refused else None,
         "probes": [],
         "released": None,
         "released_by": None,
@@ -182,13 +188,13 @@ def _alone(path: str) -> Iterator[int]:
         os.close(opened)
 
 
-def _script_log(guest: Guest) -> List[str]:
+def _script_log(guest: RehearsalGuest) -> List[str]:
     """What the deployed scripts said of this run."""
     text = read_tail(guest.path("/run"), _SCRIPT_LOG, 1 << 14).data.decode("utf-8", "replace")
     return [printable(line, 300) for line in text.splitlines()[-60:]]
 
 
-def _after_a_kill(ready: Preparation, outcome: Outcome, write: Callable[[], List[ProbeResult]]) -> Dict[str, Any]:
+def _after_a_kill(ready: Preparation, outcome: CourseOutcome, write: Callable[[], List[ProbeResult]]) -> Dict[str, Any]:
     """The process that rehearsed is gone. Its guardian ran post; if it is gone too, that is left to us."""
     post = ready.plan.post
     path = post.path if post else ""
@@ -221,16 +227,16 @@ def _problem(result: Dict[str, Any], minimum: str) -> Optional[str]:
     report_ = result["would_report"]
     if result["released"] is False:
         worst = next(each for each in findings if each["code"] == "rehearsal.not_released")
-    elif result["ran"] and report_ and _RANK[report_["consistency_reached"]] >= _RANK[minimum]:
+    elif result["ran"] and report_ and report_["consistency_reached"] in _ENOUGH[minimum]:
         return None
     elif findings and findings[0]["severity"] == "error":
         worst = findings[0]
     else:
-        return "Less than {0} consistency would be reached. Read the result's findings.".format(minimum)
+        return "Less than {0} would be reached. Read the result's findings.".format(minimum)
     return "{0} {1}".format(worst["message"], worst["remedy"])
 
 
-def rehearse(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Answer:
+def rehearse(params: Dict[str, Any], guest: RehearsalGuest, check_mode: bool) -> RehearsalResult:
     """Look, refuse or run, and judge."""
     ready = prepare(guest)
     refusal = ready.refusal
@@ -239,7 +245,7 @@ def rehearse(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Answer:
 
     def write() -> List[ProbeResult]:
         results = guest.deployed_probes(seconds)
-        return results + ([_probe.command(params["probe"], seconds)] if params["probe"] else [])
+        return results + ([probe.command(params["probe"], seconds)] if params["probe"] else [])
 
     def work(world: World) -> Dict[str, Any]:
         return Course(ready.plan, params["window"], write, world).run()
@@ -257,5 +263,5 @@ def rehearse(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Answer:
     answer = dict(_described(ready), **(result or _not_run(ready)))
     answer.update(findings=found, log=_script_log(guest) if result and result["ran"] else [])
     if check_mode and refusal is None:
-        return Answer(answer, None)
-    return Answer(answer, _problem(answer, params["minimum_consistency"]))
+        return RehearsalResult(answer, None)
+    return RehearsalResult(answer, _problem(answer, params["minimum_consistency"]))

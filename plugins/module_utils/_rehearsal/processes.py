@@ -20,7 +20,7 @@ import termios
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from .._guest.extension_environment import Surroundings
+from .._guest.extension_environment import AgentEnvironment
 from .course import Child, World
 
 _SLICE = 0.05
@@ -101,7 +101,7 @@ logger -t appconsistent -p daemon.warning "a rehearsal was killed; its guardian 
 """
 
 
-class Outcome(NamedTuple):
+class CourseOutcome(NamedTuple):
     result: Optional[Dict[str, Any]]
     guardian_status: Optional[int]  # of post, when the guardian had to run it
     fault: str = ""
@@ -187,7 +187,7 @@ def _family(pid: int) -> List[Tuple[int, str]]:
 
 
 class _RealWorld(World):
-    def __init__(self, around: Surroundings, control: int, report: int) -> None:
+    def __init__(self, around: AgentEnvironment, control: int, report: int) -> None:
         self._around = around
         self._control = control
         self._report = report
@@ -262,7 +262,7 @@ def _close_all_but(kept: List[int]) -> None:
                 continue
 
 
-def _become_a_daemon(around: Surroundings, kept: List[int]) -> None:
+def _become_a_daemon(around: AgentEnvironment, kept: List[int]) -> None:
     os.setsid()
     _close_all_but(kept)
     null = os.open(os.devnull, os.O_RDWR)
@@ -287,7 +287,9 @@ def _read_all(source: int) -> bytes:
     return b"".join(pieces)
 
 
-def in_own_processes(work: Callable[[World], Dict[str, Any]], around: Surroundings, kept: List[int]) -> Outcome:
+def in_own_processes(
+    work: Callable[[World], Dict[str, Any]], around: AgentEnvironment, kept: List[int]
+) -> CourseOutcome:
     """Do the work as the extension's daemon would, and wait for what it says. ``kept``: descriptors that it shares."""
     control_read, control_write = os.pipe()
     report_read, report_write = os.pipe()
@@ -311,7 +313,7 @@ def in_own_processes(work: Callable[[World], Dict[str, Any]], around: Surroundin
     os.close(report_read)
     os.waitpid(child, 0)
     os.close(control_write)
-    outcome = Outcome(None, None)
+    outcome = CourseOutcome(None, None)
     for line in said.decode("ascii", "replace").splitlines():
         if line.startswith("{"):
             outcome = outcome._replace(result=json.loads(line))
@@ -322,7 +324,7 @@ def in_own_processes(work: Callable[[World], Dict[str, Any]], around: Surroundin
     return outcome
 
 
-def run_here(argv: List[str], around: Surroundings, seconds: float) -> None:
+def run_here(argv: List[str], around: AgentEnvironment, seconds: float) -> None:
     """Run post in the module itself, when nobody else is left to do it. It is never ended."""
     post = subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv,

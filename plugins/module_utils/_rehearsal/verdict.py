@@ -12,16 +12,15 @@ from .._guest import extension_codes as codes
 from .._guest.plugin_check import PluginPlan
 
 
-class Report(NamedTuple):
+class WouldReport(NamedTuple):
     code: int
     health: int
     snapshot: bool
-    post_runs: bool
     consistency: str
 
 
 def crashes(plan: PluginPlan, code: int) -> bool:
-    """A value that is no number or boolean is combined with one only when a script fails, and ends the run then."""
+    """A value that is neither number nor boolean is combined with one only when a script fails; that ends the run."""
     died = code in (codes.HOST_PRE_TIMEOUT, codes.HOST_POST_TIMEOUT)
     return code != codes.APPLICATION and not died and not isinstance(plan.continue_on_failure, int)
 
@@ -41,15 +40,15 @@ def snapshot_is_taken(plan: PluginPlan, pre_code: int) -> bool:
     return _goes_on(plan, pre_code) and (plan.freeze or pre_code == codes.APPLICATION)
 
 
-def report(plan: PluginPlan, pre_code: int, post_code: Optional[int]) -> Report:
+def would_report(plan: PluginPlan, pre_code: int, post_code: Optional[int]) -> WouldReport:
     """``post_code`` is None when post was not run. Without plugins both scripts count as succeeded."""
     taken = snapshot_is_taken(plan, pre_code)
     checked = plan.code == codes.APPLICATION
     if checked and crashes(plan, pre_code):
-        return Report(codes.ERROR, codes.ERROR, False, False, "none")
+        return WouldReport(codes.ERROR, codes.ERROR, False, "none")
     post = post_code or codes.APPLICATION
     if checked and crashes(plan, post):
-        return Report(codes.ERROR, codes.ERROR, taken, True, "none")
+        return WouldReport(codes.ERROR, codes.ERROR, taken, "none")
     good = taken and (not checked or (_goes_on(plan, post) and (plan.freeze or post == codes.APPLICATION)))
     failures = [code for code in (plan.code, pre_code, post) if code != codes.APPLICATION]
     code = codes.FILE_SYSTEM if good or not failures else failures[0]
@@ -58,7 +57,7 @@ def report(plan: PluginPlan, pre_code: int, post_code: Optional[int]) -> Report:
     health = code
     if failures and plan.code not in codes.SILENT:
         health = failures[0]
-    return Report(code, health, taken, checked, _consistency(plan, code))
+    return WouldReport(code, health, taken, _consistency(plan, code))
 
 
 def _consistency(plan: PluginPlan, code: int) -> str:
@@ -69,14 +68,14 @@ def _consistency(plan: PluginPlan, code: int) -> str:
     return below if code == codes.FILE_SYSTEM else "none"
 
 
-def as_dict(made: Report) -> Any:
-    known = codes.describe(made.code)
+def as_dict(made: WouldReport) -> Any:
+    known = codes.code_entry(made.code)
     return {
         "code": made.code,
         "code_name": known.name,
         "meaning": known.meaning,
         "health": made.health,
-        "health_name": codes.describe(made.health).name,
+        "health_name": codes.code_entry(made.health).name,
         "consistency_reached": made.consistency,
         "snapshot_taken": made.snapshot,
     }

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 from .._finding import ERROR, INFO, WARNING, Finding
 from .._printable import printable
-from .files import FILE, MISSING, File
+from .files import FILE, MISSING, FoundFile
 
 _FLAGS = ("continueBackupOnFailure", "fsFreezeEnabled")
 _LOCATIONS = ("preScriptLocation", "postScriptLocation")
@@ -137,14 +137,14 @@ def _lint_words(config: Dict[str, Any], to: _Findings) -> None:
             to.add("unknown_key", INFO, "{path} holds a key that nothing reads.", evidence=printable(str(key), 60))
 
 
-def lint_config(path: str, file: File, uid: int) -> Tuple[List[Finding], Dict[str, Any]]:
+def lint_config(path: str, file: FoundFile, uid: int) -> Tuple[List[Finding], Dict[str, Any]]:
     """What is to be said about the file, and its content as far as it can be used."""
     to = _Findings(path)
     if file.kind == MISSING:
         to.add("missing", WARNING, "{path} does not exist, so no scripts are run (316) while all looks healthy.")
         return to.found, {}
     if file.kind != FILE or file.data is None:
-        to.add("unreadable", ERROR, "{{path}} cannot be read: {0}.".format(file.reason or "it is no regular file"))
+        to.add("unreadable", ERROR, "{{path}} cannot be read: {0}.".format(file.reason or "it is not a regular file"))
         return to.found, {}
     if file.mode & 0o177:
         to.add(

@@ -6,18 +6,20 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from .._finding import ERROR, WARNING, Finding, ranked
 from .._profiles.profile import BadProfile, Hook
 from .._profiles.table import SECRETS, hooks_of
 from . import layout as scripts
+from . import stuck_hold
 from .files import (
     FILE,
     FOLDER,
     MISSING,
     CannotWrite,
-    File,
+    FoundFile,
     Wanted,
     differs,
     link,
@@ -32,9 +34,8 @@ from .files import (
 from .lint import INPUTS, Command, check_syntax, lint, missing_programs, overlaid
 
 _LOCK = "/run/appconsistent/lock"
-_STATE = "/run/appconsistent/current/state"
 _HELD = "/var/lib/appconsistent/held"
-_HOLDING = ("freezing", "held", "releasing", "stuck")
+_HOLDING = ("freezing", "held", "releasing")
 
 
 class Refused(Exception):
@@ -45,7 +46,7 @@ class Refused(Exception):
         self.findings = findings or []
 
 
-class Guest(NamedTuple):
+class DeploymentGuest(NamedTuple):
     """The machine, or a folder that stands for it."""
 
     run_command: Command
@@ -60,7 +61,7 @@ class _Plan(NamedTuple):
     wants_unit: Optional[bool]  # None: leave as it is
 
 
-def run(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Dict[str, Any]:
+def run(params: Dict[str, Any], guest: DeploymentGuest, check_mode: bool) -> Dict[str, Any]:
     try:
         if params["state"] == "absent":
             return _absent(guest, check_mode)
@@ -69,7 +70,7 @@ def run(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Dict[str, Any
         raise Refused(str(error)) from error
 
 
-def _our_hooks(guest: Guest) -> Tuple[List[str], List[str]]:
+def _our_hooks(guest: DeploymentGuest) -> Tuple[List[str], List[str]]:
     """The hooks in the guest: ours and those of others."""
     ours: List[str] = []
     others: List[str] = []
@@ -81,7 +82,7 @@ def _our_hooks(guest: Guest) -> Tuple[List[str], List[str]]:
     return ours, others
 
 
-def _foreign(config: File) -> Optional[str]:
+def _foreign(config: FoundFile) -> Optional[str]:
     """What the extension's configuration runs at present, when that is not ours."""
     if config.kind == MISSING:
         return None
@@ -114,7 +115,7 @@ def _check_numbers(params: Dict[str, Any]) -> None:
         raise Refused("log_file must be the absolute path of a file, not '{0}'.".format(params["log_file"]))
 
 
-def _present(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Dict[str, Any]:
+def _present(params: Dict[str, Any], guest: DeploymentGuest, check_mode: bool) -> Dict[str, Any]:
     _check_numbers(params)
     hooks = hooks_of(params["profiles"])
     has_systemd = look(guest.root + scripts.UNITS).kind == FOLDER
@@ -156,13 +157,18 @@ def _present(params: Dict[str, Any], guest: Guest, check_mode: bool) -> Dict[str
     if errors:
         raise Refused("{0} {1}".format(errors[0].message, errors[0].remedy), findings)
     changed = bool(planned.folders or planned.write or planned.remove or planned.wants_unit is not None)
-    if changed and not check_mode:
+    stuck = _is_stuck(guest)
+    if stuck:
+        changed = _deploy_while_stuck(planned, guest, findings, check_mode) or changed
+    elif changed and not check_mode:
         with _no_hold(guest):
             _carry_out(planned, guest)
     return _result("present", params, hooks, others, planned, now, findings, changed)
 
 
-def _plan(now: Dict[str, File], wanted: List[Wanted], stale: List[str], has_systemd: bool, guest: Guest) -> _Plan:
+def _plan(
+    now: Dict[str, FoundFile], wanted: List[Wanted], stale: List[str], has_systemd: bool, guest: DeploymentGuest
+) -> _Plan:
     folders = []
     if now[scripts.AZURE].kind == MISSING:
         folders.append((scripts.AZURE, 0o755))
@@ -184,11 +190,48 @@ def _plan(now: Dict[str, File], wanted: List[Wanted], stale: List[str], has_syst
     )
 
 
+def _is_stuck(guest: DeploymentGuest) -> bool:
+    return stuck_hold.settled_state(guest.root) == stuck_hold.STUCK
+
+
+def _deploy_while_stuck(plan: _Plan, guest: DeploymentGuest, findings: List[Finding], check_mode: bool) -> bool:
+    """Deploy what may release a hold that is stuck, and try; tell whether it is released. What is left is a finding.
+
+    The hooks of the hold stay until then, also where they are not wanted any more: without them nothing could thaw.
+    """
+    hold = stuck_hold.read_hold(guest.root)
+    released = False
+    if not check_mode:
+        kept = [path for path in plan.remove if os.path.basename(path).split(".")[0] in hold.hooks]
+        with _nobody_releases(guest):
+            _carry_out(plan._replace(remove=[path for path in plan.remove if path not in kept]), guest)
+        released = stuck_hold.try_again(guest.root, guest.run_command)
+        if released:
+            with _no_hold(guest):
+                for path in kept:
+                    remove(guest.root + path)
+    if not released:
+        findings.append(stuck_hold.still_held(stuck_hold.read_hold(guest.root)))
+    return released
+
+
 @contextlib.contextmanager
-def _no_hold(guest: Guest) -> Iterator[None]:
+def _nobody_releases(guest: DeploymentGuest) -> Iterator[None]:
+    with stuck_hold.while_nobody_releases(guest.root) as free:
+        if not free:
+            raise Refused(
+                "The last run's hold is being released right now, which does not come to an end. Look at what its "
+                "hooks wait for ({0}), then run the task again.".format(
+                    ", ".join(stuck_hold.read_hold(guest.root).hooks) or "see the log"
+                )
+            )
+        yield
+
+
+@contextlib.contextmanager
+def _no_hold(guest: DeploymentGuest) -> Iterator[None]:
     """Keeps a run from beginning meanwhile. Fails when one is under way."""
-    state = look(guest.root + _STATE)
-    word = (state.data or b"").decode("ascii", "replace").strip()
+    word = stuck_hold.settled_state(guest.root)
     try:
         os.makedirs(guest.root + os.path.dirname(_LOCK), 0o700, exist_ok=True)
         opened = os.open(guest.root + _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -212,7 +255,7 @@ def _no_hold(guest: Guest) -> Iterator[None]:
         os.close(opened)
 
 
-def _carry_out(plan: _Plan, guest: Guest) -> None:
+def _carry_out(plan: _Plan, guest: DeploymentGuest) -> None:
     for path, mode in plan.folders:
         make_folder(guest.root + path, mode, guest.uid)
         set_mode(guest.root + path, mode, guest.uid)
@@ -229,7 +272,7 @@ def _carry_out(plan: _Plan, guest: Guest) -> None:
         guest.run_command(["systemctl", "daemon-reload"], "")
 
 
-def _absent(guest: Guest, check_mode: bool) -> Dict[str, Any]:
+def _absent(guest: DeploymentGuest, check_mode: bool) -> Dict[str, Any]:
     ours, others = _our_hooks(guest)
     gone: List[str] = []
     config = look(guest.root + scripts.CONFIG)
@@ -251,16 +294,24 @@ def _absent(guest: Guest, check_mode: bool) -> Dict[str, Any]:
     ]
     before = survey(gone, guest.root)
     changed = bool(gone or folders)
+    left = None
     if changed and not check_mode:
-        with _no_hold(guest):
+        if _is_stuck(guest) and not stuck_hold.try_again(guest.root, guest.run_command):
+            left = stuck_hold.read_hold(guest.root)
+        with _nobody_releases(guest) if left else _no_hold(guest):
+            if left:
+                stuck_hold.forget(guest.root)
             for path in gone:
                 remove(guest.root + path)
             for path in folders:
                 with contextlib.suppress(OSError):
                     os.rmdir(guest.root + path)
             if look(guest.root + "/run/systemd/system").kind == FOLDER:
+                # One that is being tried again would run on, and a failed one stay in the list as not found.
+                guest.run_command(["systemctl", "stop", scripts.UNIT_NAME], "")
                 guest.run_command(["systemctl", "daemon-reload"], "")
-    findings = []
+                guest.run_command(["systemctl", "reset-failed", scripts.UNIT_NAME], "")
+    findings = [stuck_hold.left_held(left)] if left else []
     if foreign:
         findings.append(
             Finding(
@@ -273,15 +324,31 @@ def _absent(guest: Guest, check_mode: bool) -> Dict[str, Any]:
     return _result("absent", {}, [], others, _Plan([], [], gone, None), before, findings, changed)
 
 
+# What a careless author may have put a password in. Source: the extension's sample configuration
+_PARAMS = re.compile(r'("(?:pre|post)ScriptParams"\s*:\s*)\[[^\]]+\]')
+
+
+# A comment or a word as sh reads it; quotes that never end go on to the end of the file.
+_WORD = re.compile(
+    r"""(?P<comment>\#[^\n]*) | (?: [^\s'"\\;] | \\(?:.|\Z) | '[^']*(?:'|\Z) | "(?:[^"\\]|\\(?:.|\Z))*(?:"|\Z) )+""",
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+
+
+def _masked(word: "re.Match[str]") -> str:
+    name, equals, value = word.group().partition("=")
+    if word.group("comment"):
+        return "# ********" if any(secret + "=" in word.group() for secret in SECRETS) else word.group()
+    return name + "='********'" if equals and name in SECRETS and value not in ("", "''", '""') else word.group()
+
+
 def _shown(data: Optional[bytes]) -> str:
-    lines = []
-    for line in (data or b"").decode("utf-8", "replace").splitlines(True):
-        name = line.partition("=")[0]
-        lines.append("{0}='********'\n".format(name) if name in SECRETS and not line.endswith("=''\n") else line)
-    return "".join(lines)
+    """A file as it may be shown, also one that somebody has written by hand."""
+    text = _PARAMS.sub(r'\1["********"]', (data or b"").decode("utf-8", "replace"))
+    return _WORD.sub(_masked, text)
 
 
-def _diff(plan: _Plan, now: Dict[str, File]) -> List[Dict[str, str]]:
+def _diff(plan: _Plan, now: Dict[str, FoundFile]) -> List[Dict[str, str]]:
     shown = []
     for path, mode in plan.folders:
         shown.append({"header": path, "before": "", "after": "folder, mode {0:04o}, root\n".format(mode)})
@@ -311,7 +378,7 @@ def _result(
     hooks: List[Hook],
     others: List[str],
     plan: _Plan,
-    now: Dict[str, File],
+    now: Dict[str, FoundFile],
     findings: List[Finding],
     changed: bool,
 ) -> Dict[str, Any]:

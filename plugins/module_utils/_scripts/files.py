@@ -17,7 +17,7 @@ OTHER = "other"
 UNREADABLE = "unreadable"
 
 
-class File(NamedTuple):
+class FoundFile(NamedTuple):
     """What was found at a path, links followed."""
 
     kind: str
@@ -42,15 +42,15 @@ class CannotWrite(Exception):
     """The guest does not let us. The text names the path and what to do."""
 
 
-def look(path: str) -> File:
+def look(path: str) -> FoundFile:
     """What is at a path. Never waits, never reads a device, never raises OSError."""
     try:
         link = stat.S_ISLNK(os.lstat(path).st_mode)
         about = os.stat(path)
     except OSError as error:
         missing = isinstance(error, (FileNotFoundError, NotADirectoryError))
-        return File(MISSING if missing else UNREADABLE, reason=os.strerror(error.errno or 0))
-    plain = File(OTHER, stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid, link=link)
+        return FoundFile(MISSING if missing else UNREADABLE, reason=os.strerror(error.errno or 0))
+    plain = FoundFile(OTHER, stat.S_IMODE(about.st_mode), about.st_uid, about.st_gid, link=link)
     if stat.S_ISDIR(about.st_mode):
         return plain._replace(kind=FOLDER)
     if not stat.S_ISREG(about.st_mode):
@@ -161,14 +161,14 @@ def _sync_folder(path: str) -> None:
         os.close(opened)
 
 
-def differs(file: File, wanted: Wanted, uid: int) -> bool:
+def differs(file: FoundFile, wanted: Wanted, uid: int) -> bool:
     same_rights = file.mode == wanted.mode and file.uid == uid and not file.link
     return file.kind != FILE or not same_rights or file.data != wanted.text.encode("utf-8")
 
 
-def survey(paths: List[str], root: str = "") -> Dict[str, File]:
+def survey(paths: List[str], root: str = "") -> Dict[str, FoundFile]:
     """What is at each of the paths, and at each folder above them."""
-    found: Dict[str, File] = {}
+    found: Dict[str, FoundFile] = {}
     for path in paths:
         for step in [*parents(path), path]:
             if step not in found:

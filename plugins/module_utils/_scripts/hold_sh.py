@@ -89,13 +89,34 @@ recall() {
     read -r VALUE 2>/dev/null <"$AC_RUN/current/$1"
 }
 
+# recall_number NAME: fails, with VALUE 0, when it is none. Arithmetic with anything else would end the script.
+recall_number() {
+    recall "$1"
+    case $VALUE in
+        '' | 0?* | *[!0-9]* | ????????????????*)
+            VALUE=0
+            return 1
+            ;;
+    esac
+}
+
+# recall_state: VALUE is the run's state. A word that nobody wrote there is no proof that everything is free.
+recall_state() {
+    recall state || return 1
+    case $VALUE in
+        freezing | held | releasing | stuck | released | failed | broken) ;;
+        *) VALUE=releasing ;;
+    esac
+}
+
 # load_run: the run that left its state in /run, if one did.
 load_run() {
     recall id || return 1
     AC_ID=$VALUE
-    recall until && UNTIL=$VALUE
+    recall_number until
+    UNTIL=$VALUE
     recall owner && OWNER=$VALUE
-    recall state && STATE=$VALUE
+    recall_state && STATE=$VALUE
 }
 
 # owner_lives: whether the process that started the run's pre.sh is still there, and so may yet start post.sh.
@@ -132,6 +153,20 @@ lock_release() {
 
 unlock_release() {
     exec 8>&-
+}
+
+# hook_fault PATH: FAULT says why the hook must not be run as root, or is empty.
+hook_fault() {
+    FAULT=
+    # shellcheck disable=SC2012
+    ac_about=$(ls -ldnL "$1" 2>/dev/null) || FAULT="$1 cannot be looked at"
+    # shellcheck disable=SC2086
+    set -- "$1" $ac_about
+    case ${2:-} in
+        ?????w* | ????????w*) FAULT="$1 can be written by others; set its mode to 0700" ;;
+        ???x*) [ "$4" = 0 ] || FAULT="$1 is not owned by root" ;;
+        ?*) FAULT="$1 is not executable; set its mode to 0700" ;;
+    esac
 }
 
 # run_hook NAME VERB SECONDS: its exit status. SAID is the last line that it said.
@@ -249,21 +284,40 @@ release() {
         put ended "$STATE"
         STATE=stuck
         [ -n "$REASON" ] || REASON="it cannot be released: $FAULT"
-        log "NOT RELEASED: $STUCK- $FAULT; watchdog.sh goes on trying"
+        log "NOT RELEASED: $STUCK- $FAULT; watchdog.sh goes on trying. Release it by hand"
     fi
     [ -n "$REASON" ] && put reason "$REASON"
     put state "$STATE"
 }
 
-start_watchdog() {
-    rm -f "$AC_RUN/current/watchdog"
-    setsid sh "$AC_HOME/watchdog.sh" </dev/null >/dev/null 2>&1 8>&- &
+# watchdog_is_up PID TRIES: it is when it has said so itself.
+watchdog_is_up() {
     ac_tries=0
     until recall watchdog; do
         ac_tries=$((ac_tries + 1))
-        [ "$ac_tries" -le 250 ] || return 1
+        [ "$ac_tries" -le "$2" ] && started "$1" || return 1
         sleep 0.02
     done
+}
+
+# start_watchdog: in a scope of its own where systemd answers. Whoever kills the control group of our caller, and with
+# it every holder that a hook has left there, then leaves one who releases.
+start_watchdog() {
+    rm -f "$AC_RUN/current/watchdog"
+    if [ -d /run/systemd/system ]; then
+        # --collect came with systemd 236.
+        for ac_option in --collect --quiet; do
+            setsid systemd-run --scope --quiet "$ac_option" --description="Watchdog of snapshot run $AC_ID" \
+                sh "$AC_HOME/watchdog.sh" apart </dev/null >/dev/null 2>&1 8>&- &
+            watchdog_is_up $! 100 && return
+            started $! || continue
+            kill -KILL $!
+            rm -f "$AC_RUN/current/watchdog"
+            break
+        done
+    fi
+    setsid sh "$AC_HOME/watchdog.sh" </dev/null >/dev/null 2>&1 8>&- &
+    watchdog_is_up $! 250
 }
 
 stop_watchdog() {
@@ -277,7 +331,7 @@ stop_watchdog() {
 # stand still. The name goes with the file: another run may have begun by then.
 record() {
     ac_from=0
-    recall recorded && ac_from=$VALUE
+    recall_number recorded && ac_from=$VALUE
     ac_to=$(wc -c <"$AC_RUN/log")
     put recorded "$ac_to"
     tail -c "+$((ac_from + 1))" "$AC_RUN/log" | setsid sh "$AC_HOME/record.sh" "$AC_ID" >/dev/null 2>&1 8>&- 9>&- &

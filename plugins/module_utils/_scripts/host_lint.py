@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from .._finding import ERROR, INFO, WARNING, Finding
 from .._printable import printable
-from .files import FILE, MISSING, File
+from .files import FILE, MISSING, FoundFile
 
 HOST_CONF = "/etc/azure/VMSnapshotPluginHost.conf"
 WORKLOAD_CONF = "/etc/azure/workload.conf"
@@ -20,7 +20,7 @@ _SECTION = "pre_post"
 _WORKLOADS = ("mysql", "mariadb", "oracle", "postgres")
 
 
-def _parsed(file: File) -> Optional[configparser.ConfigParser]:
+def _parsed(file: FoundFile) -> Optional[configparser.ConfigParser]:
     config = configparser.ConfigParser()
     try:
         config.read_string((file.data or b"").decode("utf-8"))
@@ -36,7 +36,7 @@ def _value(config: configparser.ConfigParser, section: str, key: str) -> str:
         return ""
 
 
-def lint_host_conf(file: File, config_path: str, timeout: Optional[float], uid: int) -> List[Finding]:
+def lint_host_conf(file: FoundFile, config_path: str, timeout: Optional[float], uid: int) -> List[Finding]:
     """The override of the host file that ships with the extension. Not needed by anything we deploy."""
     found: List[Finding] = []
     remove = "Remove {0}; the copy that ships with the extension is right.".format(HOST_CONF)
@@ -47,7 +47,9 @@ def lint_host_conf(file: File, config_path: str, timeout: Optional[float], uid: 
     if file.kind == MISSING:
         return found
     if file.kind != FILE:
-        add("unreadable", ERROR, "{0} cannot be read: {1}.".format(HOST_CONF, file.reason or "it is no regular file"))
+        add(
+            "unreadable", ERROR, "{0} cannot be read: {1}.".format(HOST_CONF, file.reason or "it is not a regular file")
+        )
         return found
     # The extension wants each of group and others to be 0 or 4.
     if (file.mode >> 3) & 7 not in (0, 4) or file.mode & 7 not in (0, 4):
@@ -74,7 +76,7 @@ def lint_host_conf(file: File, config_path: str, timeout: Optional[float], uid: 
         plugins = int(_value(config, _SECTION, "numberOfPlugins") or "0")
         limit = int(_value(config, _SECTION, "timeoutInSeconds") or "1800")
     except ValueError:
-        add("broken", ERROR, "{0} holds a number that is none, so no scripts are run (304).".format(HOST_CONF))
+        add("broken", ERROR, "{0} holds a value that is not a number, so no scripts are run (304).".format(HOST_CONF))
         return found
     if plugins <= 0:
         add(
@@ -122,7 +124,7 @@ def lint_host_conf(file: File, config_path: str, timeout: Optional[float], uid: 
     return found
 
 
-def lint_workload_conf(file: File) -> List[Finding]:
+def lint_workload_conf(file: FoundFile) -> List[Finding]:
     """With a workload named here, pre- and post-scripts are not used at all."""
     if file.kind == MISSING or file.data is None:
         return []

@@ -6,6 +6,7 @@ import json
 from typing import Any, Dict, List, NamedTuple
 
 from .._profiles.profile import Hook, settings_text
+from .._profiles.table import units_of
 from .files import Wanted
 from .hold_sh import HOLD
 from .run_sh import BOOT, POST, PRE, PROBE, RECORD, UNIT, WATCHDOG
@@ -70,6 +71,12 @@ def config_text(params: Dict[str, Any]) -> str:
     return json.dumps(config, indent=4) + "\n"
 
 
+def unit_text(hooks: List[Hook]) -> str:
+    """The boot unit, ordered after what the profiles in use hold. It tries again for whatever comes up later."""
+    first = "After=local-fs.target\n"
+    return UNIT.replace(first, first + "".join("After={0}\n".format(unit) for unit in units_of(hooks)))
+
+
 def wanted_files(params: Dict[str, Any], hooks: List[Hook]) -> List[Wanted]:
     """Everything that is to be there, in the order in which it is written: what Azure looks for comes last."""
     times = times_of(params["timeout"], params["hold_seconds"])
@@ -88,7 +95,8 @@ def wanted_files(params: Dict[str, Any], hooks: List[Hook]) -> List[Wanted]:
         path = HOOKS + "/" + hook.file_name
         files.append(Wanted(path + ".conf", hook.settings, 0o600, hook.shown_settings))
         files.append(Wanted(path, hook.text, 0o700, hook.text))
-    files.append(Wanted(UNIT_PATH, UNIT, 0o644, UNIT))
+    unit = unit_text(hooks)
+    files.append(Wanted(UNIT_PATH, unit, 0o644, unit))
     config = config_text(params)
     files.append(Wanted(CONFIG, config, 0o600, config))
     return files

@@ -18,7 +18,7 @@ from .._printable import printable
 from .._profiles.table import needs_freeze
 from . import layout as scripts
 from .config_lint import lint_config
-from .files import FILE, FOLDER, MISSING, OTHER, File, Wanted, names_in, parents, survey
+from .files import FILE, FOLDER, MISSING, OTHER, FoundFile, Wanted, names_in, parents, survey
 from .host_lint import HOST_CONF, WORKLOAD_CONF, lint_host_conf, lint_workload_conf
 from .text_lint import is_sh, lint_text
 
@@ -63,19 +63,19 @@ def _locations(config: Any) -> List[str]:
     return [path for path in found if isinstance(path, str) and path.startswith("/") and "\0" not in path]
 
 
-def _config_of(files: Dict[str, File]) -> Any:
+def _config_of(files: Dict[str, FoundFile]) -> Any:
     try:
         return json.loads((files[scripts.CONFIG].data or b"").decode("utf-8"))
     except (KeyError, ValueError, RecursionError):
         return None
 
 
-def _in_hook_folder(files: Dict[str, File]) -> List[str]:
+def _in_hook_folder(files: Dict[str, FoundFile]) -> List[str]:
     prefix = scripts.HOOKS + "/"
     return sorted(path for path, file in files.items() if path.startswith(prefix) and file.kind != MISSING)
 
 
-def script_paths(files: Dict[str, File]) -> List[str]:
+def script_paths(files: Dict[str, FoundFile]) -> List[str]:
     """Everything that sh is going to read, as far as it is there."""
     by_sh = set(_locations(_config_of(files))) | set(scripts.SHIPPED)
     for path in _in_hook_folder(files):
@@ -85,19 +85,19 @@ def script_paths(files: Dict[str, File]) -> List[str]:
     return sorted(path for path in by_sh if path in files and files[path].data is not None)
 
 
-def overlaid(now: Dict[str, File], wanted: List[Wanted], gone: List[str], uid: int) -> Dict[str, File]:
+def overlaid(now: Dict[str, FoundFile], wanted: List[Wanted], gone: List[str], uid: int) -> Dict[str, FoundFile]:
     """The files as they will be."""
     then = dict(now)
     for path in gone:
-        then[path] = File(MISSING)
+        then[path] = FoundFile(MISSING)
     for path in (scripts.SCRIPTS, scripts.HOOKS):
-        then[path] = File(FOLDER, 0o700, uid)
+        then[path] = FoundFile(FOLDER, 0o700, uid)
     for file in wanted:
-        then[file.path] = File(FILE, file.mode, uid, 0, file.text.encode("utf-8"))
+        then[file.path] = FoundFile(FILE, file.mode, uid, 0, file.text.encode("utf-8"))
     return then
 
 
-def _lint_folders(files: Dict[str, File], uid: int) -> List[Finding]:
+def _lint_folders(files: Dict[str, FoundFile], uid: int) -> List[Finding]:
     """Whoever may write above the scripts is root, in effect. The extension checks no folder at all."""
     used = {scripts.AZURE, scripts.SCRIPTS, scripts.HOOKS}
     for path in (scripts.CONFIG, *_locations(_config_of(files))):
@@ -137,11 +137,11 @@ def _lint_folders(files: Dict[str, File], uid: int) -> List[Finding]:
     return found
 
 
-def _lint_script_file(path: str, file: File, code: str, uid: int, health: str) -> List[Finding]:
+def _lint_script_file(path: str, file: FoundFile, code: str, uid: int, health: str) -> List[Finding]:
     if file.kind == MISSING:
         return [Finding(code + ".missing", ERROR, "{0} does not exist{1}.".format(path, health), _REDEPLOY)]
     if file.data is None:
-        reason = file.reason or ("it is no regular file" if file.kind in (OTHER, FOLDER) else "unknown")
+        reason = file.reason or ("it is not a regular file" if file.kind in (OTHER, FOLDER) else "unknown")
         return [Finding(code + ".unreadable", ERROR, "{0} cannot be read: {1}.".format(path, reason), _REDEPLOY)]
     found = []
     if file.mode & 0o077:
@@ -165,23 +165,23 @@ def _lint_script_file(path: str, file: File, code: str, uid: int, health: str) -
     return found
 
 
-def _lint_pair(files: Dict[str, File], config: Dict[str, Any], uid: int) -> List[Finding]:
+def _lint_pair(files: Dict[str, FoundFile], config: Dict[str, Any], uid: int) -> List[Finding]:
     found = []
     for path in _locations(config):
-        file = files.get(path, File(MISSING))
+        file = files.get(path, FoundFile(MISSING))
         found += _lint_script_file(path, file, "script", uid, ", so no scripts are run (302 to 307)")
         if file.data is not None:
             found += lint_text(path, file.data, started_by_sh=True)
     return found
 
 
-def _lint_ours(files: Dict[str, File], config: Dict[str, Any], uid: int) -> List[Finding]:
+def _lint_ours(files: Dict[str, FoundFile], config: Dict[str, Any], uid: int) -> List[Finding]:
     """Our own files, once the configuration leads to them."""
     if config.get("preScriptLocation") != scripts.PRE_PATH:
         return []
     found = []
     for path, text in scripts.SHIPPED.items():
-        file = files.get(path, File(MISSING))
+        file = files.get(path, FoundFile(MISSING))
         if path not in (scripts.PRE_PATH, scripts.POST_PATH):
             found += _lint_script_file(path, file, "script", uid, "")
         if file.data is not None and file.data != text.encode("utf-8"):
@@ -222,18 +222,20 @@ def _lint_ours(files: Dict[str, File], config: Dict[str, Any], uid: int) -> List
                 Finding("hook.mode", ERROR, "{0} is not executable.".format(path), "chmod 0700 {0}".format(path))
             )
         found += lint_text(path, file.data, started_by_sh=False)
-        settings = files.get(path + ".conf", File(MISSING)).data
+        settings = files.get(path + ".conf", FoundFile(MISSING)).data
         if config.get("fsFreezeEnabled") is False and scripts.MARK in file.data[:400]:
             found += needs_freeze(path, (settings or b"").decode("utf-8", "replace"))
     return found
 
 
-def lint(files: Dict[str, File], syntax: Dict[str, str], uid: int = 0, missing: Sequence[str] = ()) -> List[Finding]:
+def lint(
+    files: Dict[str, FoundFile], syntax: Dict[str, str], uid: int = 0, missing: Sequence[str] = ()
+) -> List[Finding]:
     """``files``: what is at each path and at the folders above. ``syntax``: what ``sh -n`` said of a script.
 
     ``missing``: programs that our scripts need and that the guest does not have.
     """
-    nothing = File(MISSING)
+    nothing = FoundFile(MISSING)
     found, config = lint_config(scripts.CONFIG, files.get(scripts.CONFIG, nothing), uid)
     timeout = config.get("timeoutInSeconds")
     seconds = float(timeout) if isinstance(timeout, (int, float)) else None
@@ -268,7 +270,7 @@ def lint(files: Dict[str, File], syntax: Dict[str, str], uid: int = 0, missing: 
     return ranked(found)
 
 
-def gather(run_command: Command, root: str = "") -> Tuple[Dict[str, File], Dict[str, str]]:
+def gather_files(run_command: Command, root: str = "") -> Tuple[Dict[str, FoundFile], Dict[str, str]]:
     """What ``lint`` needs to know of a guest."""
     hooks = [scripts.HOOKS + "/" + name for name in names_in(root + scripts.HOOKS)]
     files = survey([*INPUTS, *scripts.SHIPPED, *hooks], root)
@@ -276,7 +278,7 @@ def gather(run_command: Command, root: str = "") -> Tuple[Dict[str, File], Dict[
     return files, check_syntax(files, run_command)
 
 
-def check_syntax(files: Dict[str, File], run_command: Command) -> Dict[str, str]:
+def check_syntax(files: Dict[str, FoundFile], run_command: Command) -> Dict[str, str]:
     """What the guest's own sh says of each script that it is going to read."""
     said = {}
     for path in script_paths(files):
@@ -293,5 +295,5 @@ def missing_programs(run_command: Command) -> List[str]:
 
 def examine(run_command: Command, root: str = "", uid: int = 0) -> List[Finding]:
     """Look at a guest as it is, and lint it."""
-    files, syntax = gather(run_command, root)
+    files, syntax = gather_files(run_command, root)
     return lint(files, syntax, uid, missing_programs(run_command))

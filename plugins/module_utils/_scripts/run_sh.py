@@ -32,7 +32,7 @@ refuse() {
 give_up() {
     trap : TERM INT HUP
     lock_release 10 || exit 1
-    recall state
+    recall_state
     if [ "$VALUE" = freezing ]; then
         AC_PURPOSE=failed
         release no "$END" failed "$1"
@@ -99,16 +99,8 @@ for path in "$AC_HOOKS"/[0-9][0-9]-*; do
     name=${path##*/}
     case $name in *[!A-Za-z0-9_-]*) continue ;; esac
     [ -f "$path" ] || continue
-    # shellcheck disable=SC2012
-    about=$(ls -ldnL "$path") || continue
-    # shellcheck disable=SC2086
-    set -- $about
-    case $1 in
-        ?????w* | ????????w*) give_up "$path can be written by others; set its mode to 0700" ;;
-        ???x*) ;;
-        *) give_up "$path is not executable; set its mode to 0700" ;;
-    esac
-    [ "$3" = 0 ] || give_up "$path is not owned by root"
+    hook_fault "$path"
+    [ -z "$FAULT" ] || give_up "$FAULT"
     HOOKS="$HOOKS$name "
 done
 [ -n "$HOOKS" ] || give_up "there is no hook in $AC_HOOKS, so no application would be held"
@@ -130,7 +122,7 @@ if [ "$AC_SYNC" = yes ]; then
 fi
 
 lock_release 5 || give_up "the state is locked by another process"
-recall state
+recall_state
 [ "$VALUE" = freezing ] || exit 1
 now
 put held_after "$((NOW - BEGUN))"
@@ -191,13 +183,13 @@ if ! lock_release "$LEFT"; then
     log "the watchdog has been releasing for $AC_SCRIPT_SECONDS s; it goes on"
     exit 1
 fi
-recall state
+recall_state
 case $VALUE in
     held)
         release verify "$END" released ""
-        recall begun
+        recall_number begun
         now
-        log "free again $(((NOW - VALUE) * 10)) ms after pre.sh began"
+        [ "$STATE" = stuck ] || log "free again $(((NOW - VALUE) * 10)) ms after pre.sh began"
         ;;
     freezing | releasing)
         AC_PURPOSE=failed
@@ -248,6 +240,8 @@ load_run || exit 1
 # The kernel shall take anything else first when memory runs out. Only in the shell itself is `self` the watchdog.
 read -r AC_OOM </proc/self/oom_score_adj
 printf '%s\n' -1000 2>/dev/null >/proc/self/oom_score_adj
+# In a scope of our own no signal tells us that the caller is gone: we look.
+apart=${1:-}
 nap=
 ending=
 # From post.sh: there is nothing left to do. From anybody else: release, then go.
@@ -260,11 +254,11 @@ put watchdog "$$ $STARTED"
 let_go() {
     now
     if lock_release 5; then
-        recall state
+        recall_state
         case $VALUE in
             freezing | held | releasing)
                 release no "$((NOW + 6000))" broken "$1"
-                log "released: $1"
+                [ "$STATE" = stuck ] || log "released: $1"
                 record
                 ;;
             stuck)
@@ -287,7 +281,7 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
     wait "$nap"
     nap=
     now
-    recall state
+    recall_state
     case $VALUE in
         freezing | held | releasing)
             if [ -n "$ending" ]; then
@@ -296,9 +290,11 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
                 let_go "post.sh did not come within $AC_HOLD_SECONDS s"
             elif [ "$VALUE" = freezing ]; then
                 # shellcheck disable=SC2086
-                if recall pre && ! alive $VALUE && recall state && [ "$VALUE" = freezing ]; then
+                if recall pre && ! alive $VALUE && recall_state && [ "$VALUE" = freezing ]; then
                     let_go "pre.sh was killed before it had finished"
                 fi
+            elif [ -n "$apart" ] && ! owner_lives; then
+                let_go "the process that started pre.sh is gone, and nobody else would start post.sh"
             fi
             ;;
         stuck)
@@ -312,6 +308,13 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
         *) exit 0 ;;
     esac
 done
+# Another run has taken over, or somebody has removed the folder; then only boot.sh knows how to undo the hold.
+recall id && exit 0
+read -r VALUE 2>/dev/null <"$AC_KEPT/held" && [ "$VALUE" = "$AC_ID" ] || exit 0
+exec 9>&-
+mkdir -p "$AC_RUN" && log "the state of the run is gone; what it held is undone as after a restart"
+now
+clean_up "$((NOW + 60000))"
 """
 
 RECORD = r"""#!/bin/sh
@@ -323,17 +326,18 @@ RECORD = r"""#!/bin/sh
 . /etc/azure/appconsistent/hold.sh
 lines=$(cat)
 file=${AC_LOG:-/var/log/azure/appconsistent.log}
+# First, and for good: after a power cut the mark alone says whether a hold was interrupted.
+# Still ours, and not of a run that has begun since.
+if read -r held <"$AC_KEPT/held" && [ "$held" = "$1" ]; then
+    if read -r state <"$AC_RUN/current/state" && [ "$state" != stuck ]; then
+        rm -f "$AC_KEPT/held" && sync "$AC_KEPT"
+    fi
+fi
 mkdir -p "${file%/*}"
 if [ -f "$file" ] && [ "$(wc -c <"$file")" -gt 1048576 ]; then
     mv -f "$file" "$file.1"
 fi
-printf '%s\n' "$lines" >>"$file"
-# Still ours, and not of a run that has begun since.
-if read -r held <"$AC_KEPT/held" && [ "$held" = "$1" ]; then
-    if read -r state <"$AC_RUN/current/state" && [ "$state" != stuck ]; then
-        rm -f "$AC_KEPT/held"
-    fi
-fi
+printf '%s\n' "$lines" >>"$file" && sync "$file"
 printf '%s\n' "$lines" | logger -t appconsistent -p daemon.notice
 """
 
@@ -341,14 +345,14 @@ BOOT = r"""#!/bin/sh
 # Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
 #
 # Run at boot when the machine went down, or was restored, in the middle of a hold. What a hold leaves on disk is undone
-# by each hook's "boot".
+# by each hook's "boot". Exit status 1: not yet; the unit tries again, for the application may still be coming up.
 # shellcheck source=hold.sh
 . /etc/azure/appconsistent/hold.sh
 AC_ROLE=boot
 AC_PURPOSE=boot
 mkdir -p "$AC_RUN/current" || exit 1
 [ -f "$AC_KEPT/held" ] || exit 0
-recall state
+recall_state
 case $VALUE in
     # A run of this very boot: post.sh and the watchdog look after it.
     freezing | held | releasing | stuck) exit 0 ;;
@@ -363,18 +367,24 @@ for path in "$AC_HOOKS"/[0-9][0-9]-*; do
     name=${path##*/}
     case $name in *[!A-Za-z0-9_-]*) continue ;; esac
     [ -x "$path" ] || continue
+    hook_fault "$path"
+    if [ -n "$FAULT" ]; then
+        log "$name boot: $FAULT"
+        failed="$failed$name "
+        continue
+    fi
     run_hook "$name" boot 600 || failed="$failed$name "
 done
-file=${AC_LOG:-/var/log/azure/appconsistent.log}
-mkdir -p "${file%/*}"
 if [ -n "$failed" ]; then
     log "NOT cleaned up: $failed"
-    cat "$AC_RUN/log" >>"$file"
-    exit 1
+else
+    log "cleaned up"
+    rm -f "$AC_KEPT/held" && sync "$AC_KEPT"
 fi
-log "cleaned up"
-cat "$AC_RUN/log" >>"$file"
-rm -f "$AC_KEPT/held"
+# To the end: systemd would kill what a service leaves behind.
+record
+await $! "$((NOW + 3000))"
+[ -z "$failed" ]
 """
 
 PROBE = r"""#!/bin/sh
@@ -399,6 +409,12 @@ for path in "$AC_HOOKS"/[0-9][0-9]-*; do
     case $name in *[!A-Za-z0-9_-]*) continue ;; esac
     [ -x "$path" ] || continue
     AC_CONF=$path.conf
+    hook_fault "$path"
+    if [ -n "$FAULT" ]; then
+        printf '%s 1 %s\n' "$name" "$FAULT"
+        result=1
+        continue
+    fi
     timeout -k 2 10 "$path" probe >"$AC_STATE/probe.out" 2>&1 </dev/null
     status=$?
     said=$(head -c 1000 "$AC_STATE/probe.out" | tr '\n' ' ' | tr -cd '\40-\176')
@@ -409,19 +425,19 @@ rm -rf "$AC_STATE"
 exit "$result"
 """
 
+# A simple service: nothing at boot waits for a hook, the agent least of all. `layout` adds the applications.
 UNIT = r"""# Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
 [Unit]
 Description=Undo what an interrupted snapshot hold left behind
 Documentation=file:///etc/azure/appconsistent/boot.sh
 ConditionPathExists=/var/lib/appconsistent/held
 After=local-fs.target
-After=mariadb.service mysql.service mysqld.service postgresql.service redis.service redis-server.service mongod.service
-After=oracle.service sapinit.service iris.service
 
 [Service]
-Type=oneshot
+Type=simple
 ExecStart=/bin/sh /etc/azure/appconsistent/boot.sh
-TimeoutStartSec=1h
+Restart=on-failure
+RestartSec=15
 UMask=0077
 
 [Install]

@@ -30,7 +30,7 @@ _BASHISMS = (
 )
 _COMPILED = tuple((re.compile(pattern), name) for pattern, name in _BASHISMS)
 _HERE = re.compile(r"<<(-?)\s*(?:\\|'|\")?(\w+)")
-# Lines beyond that are no script that anybody wrote by hand.
+# Nobody writes a longer script by hand.
 _MOST_LINES = 20000
 
 
@@ -111,7 +111,7 @@ def lint_text(path: str, data: bytes, started_by_sh: bool) -> List[Finding]:
             "Convert it, for instance with: sed -i 's/\\r$//' {0}".format(path),
         )
     if b"\0" in data:
-        add("binary", ERROR, "{0} is no text; sh cannot run it.".format(path), "Name a shell script instead.")
+        add("binary", ERROR, "{0} is not text; sh cannot run it.".format(path), "Name a shell script instead.")
         return found
     first = data[:200].split(b"\n", 1)[0].decode("utf-8", "replace").strip()
     if started_by_sh and first.startswith("#!") and not is_sh(data) and "bash" not in first:

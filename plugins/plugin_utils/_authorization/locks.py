@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass
 
 from .._azure.arm import Arm
-from .._azure.finding import Finding
+from .._azure.obstacle import Obstacle
 from .._errors import NotFound
 from .._json import Json, child, text
 from .._restore_points.points import CollectionId
@@ -20,6 +20,13 @@ READ_ONLY = "ReadOnly"
 # Longest note that Azure keeps with a lock (azure-mgmt-resource-locks 1.0.0, ManagementLockObject).
 LONGEST_NOTE = 512
 _SUFFIX = "/providers/microsoft.authorization/locks/"
+
+
+class LockResult(t.TypedDict):
+    id: str
+    name: str
+    level: str
+    notes: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ class Lock:
         key = resource_id.lower().rstrip("/")
         return key == self.scope or key.startswith(f"{self.scope}/")
 
-    def describe(self) -> Json:
+    def describe(self) -> LockResult:
         return {"id": self.id, "name": self.name, "level": self.level, "notes": self.notes}
 
 
@@ -116,14 +123,14 @@ def _lock(item: Json) -> Lock:
     return Lock(text(item, "id"), text(item, "name"), text(properties, "level"), text(properties, "notes"))
 
 
-def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_id: str) -> list[Finding]:
+def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_id: str) -> list[Obstacle]:
     """Return what the locks that hold for a machine's extension or collection do to restore points."""
     found = []
     for lock in locks:
         where = lock.scope.rpartition("/")[2]
         if lock.covers(collection.path) and lock.forbids_writing:
             found.append(
-                Finding(
+                Obstacle(
                     "lock_forbids_restore_points",
                     True,
                     f"The ReadOnly lock {lock.name} on {where} covers the restore point collection {collection.name}, "
@@ -134,7 +141,7 @@ def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_i
             )
         elif lock.covers(collection.path) and lock.forbids_deletion:
             found.append(
-                Finding(
+                Obstacle(
                     "lock_covers_restore_points",
                     False,
                     f"The lock {lock.name} on {where} covers the restore point collection {collection.name}: old "
@@ -146,7 +153,7 @@ def lock_findings(locks: t.Iterable[Lock], collection: CollectionId, extension_i
             )
         elif lock.covers(extension_id) and lock.forbids_writing:
             found.append(
-                Finding(
+                Obstacle(
                     "lock_forbids_extension",
                     False,
                     f"The ReadOnly lock {lock.name} on {where} covers the VM, so Azure cannot install or update its "

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import itertools
@@ -12,54 +13,47 @@ import json
 import typing as t
 import uuid
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from .._clock import Clock
 from .._errors import (
     AppConsistentError,
     AzureError,
-    CredentialError,
-    DeadlineExceeded,
     EndpointUnreachable,
     NotFound,
     OperationFailed,
-    Throttled,
-    from_answer,
 )
-from .._failures.explain import explain
-from .._json import Json, child, children, text
-from .credentials import Cloud, Settings, cloud_from_metadata, find_cloud, open_credential
-from .curl_transport import CurlTransport
+from .._json import Json, children, text
+from .answers import Answer, answer_of, credential_error, error_of, json_object, refusal, too_late, unreachable
+from .api_versions import ApiVersions
+from .azure_time import AzureTime
+from .clouds import Cloud, cloud_from_metadata, find_cloud
+from .credentials import Settings, open_credential
+from .curl_transport import AnswerTooLong, CurlTransport
+from .gate import GatePolicy
 from .libraries import (
     AsyncARMChallengeAuthenticationPolicy,
     AsyncHTTPPolicy,
     AsyncHttpResponse,
     AsyncHttpTransport,
     AsyncPipeline,
-    AsyncRetryPolicy,
     AsyncTokenCredential,
     ClientAuthenticationError,
     HttpRequest,
-    PipelineRequest,
-    PipelineResponse,
     ServiceRequestError,
     ServiceResponseError,
     UserAgentPolicy,
 )
-from .rate_limits import Budget, Call, call_of, counts_one_resource_only
+from .links import note_page, own_link
+from .rate_limits import Budget, call_of, kind_of
+from .version import collection_version
+from .waiting import ENDED_BADLY, LONGEST_POLL_PAUSE, SUCCEEDED, UNSEEN, end_of, poll_pauses
 
+# Seconds for a first token, tries and pauses together.
+SIGN_IN_TIMEOUT = 120.0
 # Codes of a 404 about the resource itself or what it lies in.
 _MISSING_ITSELF = ("resourcenotfound", "notfound", "parentresourcenotfound")
-USER_AGENT = "ansible-appconsistent.azure/0.1.0"
-# Seconds between polls where Azure names none: a restore point takes seconds to minutes, and a bucket of 15 polls a
-# minute and operation (azure-docs "compute-throttling-limits") is never drawn down by these.
-POLL_PAUSES = (5.0, 5.0, 10.0, 15.0, 30.0)
-# Seconds until a silent connection is given up. Resource Manager itself gives up on a provider after 60 (its answer
-# GatewayTimeout says so); azure-core would wait 300, five times over.
-CONNECT_TIMEOUT = 30.0
-READ_TIMEOUT = 90.0
-
-
+USER_AGENT = f"ansible-appconsistent.azure/{collection_version()}"
 # In Arm.elsewhere: all subscriptions that are not named there.
 REST = "*"
 
@@ -80,32 +74,16 @@ class PlainRequest(HttpRequest):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What Azure answered to one request. `operation_url` is set where it goes on working; it is a secret."""
-
-    status: int
-    body: Json
-    operation_url: str = ""
-    retry_after: float | None = None
-
-    @property
-    def operation(self) -> str:
-        """The id of the operation, as support asks for it; the rest of the URL is signed."""
-        return urlsplit(self.operation_url).path.rstrip("/").rpartition("/")[2]
-
-    def __repr__(self) -> str:
-        return f"Answer(status={self.status}, operation={bool(self.operation_url)})"
-
-
-@dataclass(frozen=True)
 class Arm:
-    """The door to Azure Resource Manager; make one with `connect`."""
+    """The connection to Azure Resource Manager; make one with `connect`."""
 
     cloud: Cloud
     budget: Budget
     clock: Clock
     pipeline: AsyncPipeline[HttpRequest, AsyncHttpResponse]
     credential: AsyncTokenCredential
+    time: AzureTime
+    versions: ApiVersions
     # Monotonic second after which nothing is waited for any more.
     deadline: float = float("inf")
     # Where the resources are that are talked about; Compute counts calls per region.
@@ -114,48 +92,56 @@ class Arm:
     # What Azure keeps about each request begins with the same for all requests of a run, and ends with their number.
     run_id: str = field(default_factory=lambda: str(uuid.uuid4())[:24])
     numbers: t.Iterator[int] = field(default_factory=itertools.count)
-    # Subscriptions that are behind another door, or behind one that stays shut, by lower-case id; REST for all others.
+    # Subscriptions of another connection, or of one that could not be made, by lower-case id; REST for all others.
     elsewhere: t.Mapping[str, Arm | AppConsistentError] = field(default_factory=dict)
 
     def until(self, deadline: float) -> Arm:
-        """Return the same door for somebody who has time until `deadline` only."""
+        """Return the same connection for somebody who has time until `deadline` only."""
         return self if deadline >= self.deadline else replace(self, deadline=deadline)
 
     def of(self, subscription: str) -> Arm:
-        """Return the door to a subscription's resources; raise what keeps it shut."""
-        door = self.elsewhere.get(subscription.lower()) or self.elsewhere.get(REST) or self
-        if isinstance(door, AppConsistentError):
-            raise door
-        return door.until(self.deadline)
+        """Return the connection to a subscription's resources; raise what kept it from being made."""
+        connection = self.elsewhere.get(subscription.lower()) or self.elsewhere.get(REST) or self
+        if isinstance(connection, AppConsistentError):
+            raise connection
+        return connection.until(self.deadline)
+
+    def connections(self) -> list[Arm]:
+        """Return this connection and the others that could be made."""
+        return [self, *(connection for connection in self.elsewhere.values() if isinstance(connection, Arm))]
 
     def closed_for(self) -> float:
         """Return for how many seconds a rate limit of Azure holds requests back at the most."""
-        doors = [self, *(door for door in self.elsewhere.values() if isinstance(door, Arm))]
-        return max(door.budget.closed_for() for door in doors)
+        return max(connection.budget.closed_for() for connection in self.connections())
 
     def at(self, region: str) -> Arm:
-        """Return the same door for requests about resources of a region."""
+        """Return the same connection for requests about resources of a region."""
         region = region.lower()
         return self if region == self.region else replace(self, region=region)
 
     async def sign_in(self) -> None:
         """Get a token, so that wrong credentials show once and at once. Raise CredentialError."""
         try:
-            await self.credential.get_token(self.cloud.scope)
+            async with asyncio.timeout(SIGN_IN_TIMEOUT):
+                await self.credential.get_token(self.cloud.scope)
+        except TimeoutError as error:
+            why = f"no token within {SIGN_IN_TIMEOUT:.0f} seconds"
+            raise unreachable(self.cloud.authority, "sign in to Azure", why) from error
         except ClientAuthenticationError as error:
-            raise _credential_error(str(error.message)) from error
+            raise credential_error(str(error.message)) from error
         except (ServiceRequestError, ServiceResponseError) as error:
-            raise _unreachable(self.cloud.authority, "sign in to Azure", str(error)) from error
+            raise unreachable(self.cloud.authority, "sign in to Azure", str(error)) from error
 
     async def get(self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None) -> Json:
-        return (await self.request("GET", path, api_version, doing=doing, query=query)).body
+        """Return the object at `path`. Raise an AppConsistentError, also where the answer holds none."""
+        return self._read(await self.request("GET", path, api_version, doing=doing, query=query), doing)
 
     async def find(
         self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None
     ) -> Json | None:
         """Read a resource that need not be there; None where only it, or what it lies in, is missing."""
         try:
-            return (await self.request("GET", path, api_version, doing=doing, query=query, expected=(404,))).body
+            return await self.get(path, api_version, doing=doing, query=query)
         except NotFound as error:
             # A missing group or subscription is another thing: nothing could be made there.
             if error.code.lower() in _MISSING_ITSELF:
@@ -165,15 +151,27 @@ class Arm:
     async def pages(
         self, path: str, api_version: str, *, doing: str, query: t.Mapping[str, str] | None = None
     ) -> list[Json]:
-        """Return the items of a list, all pages of it."""
+        """Return the items of a list, all pages of it; raise AzureError (EndlessList) for one without end."""
         items: list[Json] = []
         body = await self.get(path, api_version, doing=doing, query=query)
+        seen: set[str] = set()
         while True:
-            items.extend(item for item in body.get("value") or () if isinstance(item, dict))
-            following = body.get("nextLink")
-            if not isinstance(following, str) or not following:
+            if not isinstance(body.get("value"), list):
+                raise self._no_answer(doing, "HTTP 200 without a list")
+            items.extend(children(body, "value"))
+            following = text(body, "nextLink")
+            if not following:
                 return items
-            body = (await self._send("GET", self._own_url(following, doing), None, doing)).body
+            note_page(seen, following, doing)
+            body = self._read(await self._send("GET", self._own_link(following, doing), None, doing), doing)
+
+    def _read(self, answer: Answer, doing: str) -> Json:
+        if answer.status != 200:
+            raise self._no_answer(doing, f"HTTP {answer.status} without an object")
+        return answer.body
+
+    def _no_answer(self, doing: str, said: str) -> EndpointUnreachable:
+        return unreachable(self.cloud.resource_manager, doing, said, answered=True)
 
     async def request(
         self,
@@ -184,15 +182,17 @@ class Arm:
         doing: str,
         body: Json | None = None,
         query: t.Mapping[str, str] | None = None,
-        expected: t.Container[int] = (),
     ) -> Answer:
-        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError.
-
-        A refusal whose status is `expected` is raised without looking for advice, which costs as much as the request.
-        """
-        parameters = _parameters(api_version, *(query or {}).items())
-        url = f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}"
-        return await self._send(method, url, body, doing, expected)
+        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError."""
+        kind = kind_of(path)
+        while True:
+            parameters = _parameters(self.versions.now(kind, api_version), *(query or {}).items())
+            url = f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}"
+            try:
+                return await self._send(method, url, body, doing)
+            except AzureError as error:
+                if not self.versions.fall_back(kind, api_version, error):
+                    raise
 
     async def finish(self, answer: Answer, *, doing: str) -> None:
         """Wait until the long-running operation of `answer` has ended; return at once where there is none.
@@ -201,58 +201,48 @@ class Arm:
         """
         if not answer.operation_url:
             return
-        url = self._own_url(answer.operation_url, doing)
+        url = self._own_link(answer.operation_url, doing)
         began = self.clock.monotonic()
         self.budget.polling(url, +1)
         ended = False
         try:
-            ended = await self._poll(url, answer.retry_after, doing)
+            await self._poll(url, answer, doing)
+            ended = True
         finally:
             self.budget.polling(url, -1, self.clock.monotonic() - began if ended else None)
 
-    async def _poll(self, url: str, retry_after: float | None, doing: str) -> bool:
+    async def _poll(self, url: str, answer: Answer, doing: str) -> None:
+        retry_after = answer.retry_after
+        unseen_until = self.clock.monotonic() + UNSEEN
         for number, planned in enumerate(poll_pauses()):
-            await self.sleep(self.budget.poll_pause(url, number, retry_after or planned), doing)
-            polled = await self._send("GET", url, None, doing)
-            retry_after = polled.retry_after
-            status = text(polled.body, "status").lower()
-            if polled.status == 202 or status not in ("succeeded", "failed", "canceled"):
-                continue
-            if status == "succeeded":
-                break
-            code, message, target = error_of(polled.body, default=status.capitalize())
-            raise OperationFailed(
-                doing,
-                code=code,
-                message=message,
-                target=target,
-                status=polled.status,
-                advice=explain(code, message).remedy,
+            await self.sleep(
+                self.budget.poll_pause(url, number, min(retry_after or planned, LONGEST_POLL_PAUSE)), doing
             )
-        return True
+            try:
+                polled = await self._send("GET", url, None, doing)
+            except NotFound:
+                # Another of Azure's servers may not know of it yet.
+                if self.clock.monotonic() > unseen_until:
+                    raise
+                continue
+            retry_after = polled.retry_after
+            state = end_of(polled, tells_status=answer.tells_status)
+            if state in SUCCEEDED:
+                return
+            if state in ENDED_BADLY:
+                code, message, target = error_of(polled.body, default=state.capitalize())
+                raise OperationFailed(doing, code=code, message=message, target=target, status=polled.status)
 
     async def sleep(self, seconds: float, doing: str) -> None:
         """Sleep, but not beyond the deadline: raise DeadlineExceeded instead."""
         if self.clock.monotonic() + seconds > self.deadline:
-            raise _too_late(doing)
+            raise too_late(doing)
         await self.clock.sleep(seconds)
 
-    def _own_url(self, url: str, doing: str) -> str:
-        """Return `url` if it leads to this Resource Manager: the token must not go anywhere else."""
-        if url.startswith(f"{self.cloud.resource_manager}/"):
-            return url
-        ours = urlsplit(self.cloud.resource_manager)
-        theirs = urlsplit(url)
-        # Azure may name a regional host below the same domain (westeurope.management.azure.com).
-        if theirs.scheme != ours.scheme or not f".{theirs.netloc}".lower().endswith(f".{ours.netloc}".lower()):
-            raise AzureError(
-                doing, code="ForeignOperationUrl", message=f"the answer leads to another host ({theirs.netloc})"
-            )
-        return url
+    def _own_link(self, link: str, doing: str) -> str:
+        return own_link(self.cloud.resource_manager, link, doing)
 
-    async def _send(
-        self, method: str, url: str, body: Json | None, doing: str, expected: t.Container[int] = ()
-    ) -> Answer:
+    async def _send(self, method: str, url: str, body: Json | None, doing: str) -> Answer:
         call = call_of(method, url, self.region)
         try:
             async with self.budget.room(call):
@@ -261,18 +251,21 @@ class Arm:
                 )
                 response = answered.http_response
         except ClientAuthenticationError as error:
-            raise _credential_error(str(error.message)) from error
+            raise credential_error(str(error.message)) from error
         except (ServiceRequestError, ServiceResponseError) as error:
-            raise _unreachable(self.cloud.resource_manager, doing, str(error)) from error
-        answer = Answer(
-            response.status_code,
-            _json_object(response),
-            response.headers.get("Azure-AsyncOperation") or response.headers.get("Location") or "",
-            _seconds(response.headers.get("Retry-After")),
-        )
-        if response.status_code < 400:
+            too_long = isinstance(error, AnswerTooLong)
+            raise unreachable(self.cloud.resource_manager, doing, str(error), answered=too_long) from error
+        try:
+            answer = answer_of(response)
+        except ValueError as error:
+            raise self._no_answer(doing, str(error)) from error
+        self.time.note(response.headers.get("Date"))
+        if method == "PUT" and answer.status == 204:
+            # A resource is made with an answer that shows it, or not at all.
+            raise self._no_answer(doing, "HTTP 204 without an object")
+        if answer.status < 400:
             return answer
-        raise _refusal(response, answer, doing, explained=response.status_code not in expected)
+        raise refusal(response, answer, doing)
 
     def _request(self, method: str, url: str, body: Json | None) -> PlainRequest:
         headers = {
@@ -291,27 +284,6 @@ def _parameters(api_version: str, *query: tuple[str, str]) -> str:
     return urlencode({"api-version": api_version, **dict(query)}, quote_via=quote)
 
 
-def poll_pauses() -> t.Iterator[float]:
-    """Yield pauses in seconds, growing to the last one, without end."""
-    yield from POLL_PAUSES
-    while True:
-        yield POLL_PAUSES[-1]
-
-
-def error_of(body: Json, *, default: str) -> tuple[str, str, str]:
-    """Return code, message and target of an error body; the innermost detail speaks, it is mostly the root.
-
-    Some throttled Compute answers carry the object without the `error` around it.
-    """
-    error = child(body, "error") or body
-    for _depth in range(5):
-        inner = next((item for item in children(error, "details") if item.get("code")), None)
-        if inner is None:
-            break
-        error = {"message": error.get("message"), "target": error.get("target"), **inner}
-    return str(error.get("code") or default), str(error.get("message") or "no message"), str(error.get("target") or "")
-
-
 @contextlib.asynccontextmanager
 async def connect(
     settings: Settings,
@@ -320,12 +292,12 @@ async def connect(
     transport: AsyncHttpTransport[t.Any, t.Any] | None = None,
     credential: AsyncTokenCredential | None = None,
 ) -> t.AsyncIterator[Arm]:
-    """Open the door to Azure for `settings`. Transport and credential may be handed in by a test."""
+    """Connect to Azure for `settings`. Transport and credential may be handed in by a test."""
     clock = clock or Clock()
     budget = Budget(clock)
     async with contextlib.AsyncExitStack() as stack:
         if transport is None:
-            transport = curl = CurlTransport(clock, settings.ca_file)
+            transport = curl = CurlTransport(clock, settings.ca_file, settings.proxy, settings.no_proxy)
             stack.push_async_callback(curl.end)
         cloud = find_cloud(settings.cloud_environment)
         if cloud is None:
@@ -339,6 +311,8 @@ async def connect(
             clock,
             AsyncPipeline(transport, _policies(cloud, credential, budget)),
             credential,
+            AzureTime(clock),
+            ApiVersions(),
             # With AZURE_HTTP_USER_AGENT behind it, as in every Azure SDK.
             user_agent=UserAgentPolicy(USER_AGENT).user_agent,
         )
@@ -350,66 +324,9 @@ def _policies(
     # No logging policy: operation URLs are signed and the headers hold the token. Headers that are the same for all
     # requests are set where a request is made: three policies for them take as long as the TLS of a request.
     return [
-        AsyncRetryPolicy(retry_total=4, retry_backoff_factor=0.5, retry_backoff_max=20),
         GatePolicy(budget),
         AsyncARMChallengeAuthenticationPolicy(credential, cloud.scope),
     ]
-
-
-class GatePolicy(AsyncHTTPPolicy[HttpRequest, AsyncHttpResponse]):
-    """Holds requests back while their bucket is empty and sends a throttled one again when it is not."""
-
-    def __init__(self, budget: Budget) -> None:
-        super().__init__()
-        self._budget = budget
-
-    async def send(self, request: PipelineRequest[HttpRequest]) -> PipelineResponse[HttpRequest, AsyncHttpResponse]:
-        options = request.context.options
-        # Put aside, for the retry policy sends the same request again and the transport does not know these options.
-        gate = request.context.setdefault("gate", {})
-        gate.update({name: options.pop(name) for name in ("gate_deadline", "doing", "call") if name in options})
-        deadline = float(gate.get("gate_deadline", "inf"))
-        doing = str(gate.get("doing", "send a request"))
-        call: Call = gate["call"]
-        signed_in_again = False
-        while True:
-            taken = await self._budget.enter(call, deadline)
-            if taken is None:
-                raise DeadlineExceeded(
-                    f"Could not {doing} in the time allowed: Azure's rate limit leaves no room before it is up",
-                    advice="Allow more time, or try again in some minutes.",
-                )
-            headers: t.Mapping[str, str] = {}
-            try:
-                left = deadline - self._budget.clock.monotonic()
-                if left <= 0:
-                    raise _too_late(doing)
-                options["connection_timeout"] = min(CONNECT_TIMEOUT, left)
-                options["read_timeout"] = min(READ_TIMEOUT, left)
-                response = await self.next.send(request)
-                headers = response.http_response.headers
-            finally:
-                self._budget.leave(call, taken, headers)
-            if response.http_response.status_code == 401 and not signed_in_again:
-                # The token ran out under way, or was revoked; the policy below has thrown it away and gets another.
-                signed_in_again = True
-                continue
-            if response.http_response.status_code != 429:
-                return response
-            retry_after = _seconds(headers.get("Retry-After"))
-            code, message, target = error_of(_json_object(response.http_response), default="TooManyRequests")
-            if counts_one_resource_only(target):
-                # Only this machine has to wait: what to do about it is not the gate's to decide.
-                raise Throttled(
-                    doing,
-                    code=code,
-                    message=message,
-                    status=429,
-                    target=target,
-                    retry_after=retry_after,
-                    advice=explain(code, message, status=429).remedy,
-                )
-            self._budget.throttled(call, target, retry_after)
 
 
 async def _ask_for_cloud(address: str, transport: AsyncHttpTransport[t.Any, t.Any]) -> Cloud:
@@ -418,62 +335,5 @@ async def _ask_for_cloud(address: str, transport: AsyncHttpTransport[t.Any, t.An
     try:
         response = await transport.send(request)
     except (ServiceRequestError, ServiceResponseError) as error:
-        raise _unreachable(address, doing, str(error)) from error
-    return cloud_from_metadata(address, _json_object(response))
-
-
-def _json_object(response: AsyncHttpResponse) -> Json:
-    try:
-        # JSON tells its encoding itself; the SDK would look for it in the headers, which takes longer than reading it.
-        body = json.loads(response.content or b"{}")
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _seconds(header: str | None) -> float | None:
-    """Return the seconds of a Retry-After; Azure sends whole seconds, never a date."""
-    try:
-        return max(0.0, float(header)) if header is not None else None
-    except ValueError:
-        return None
-
-
-def _refusal(response: AsyncHttpResponse, answer: Answer, doing: str, *, explained: bool) -> AzureError:
-    code, message, target = error_of(answer.body, default=f"HTTP{answer.status}")
-    return from_answer(answer.status, code)(
-        doing,
-        code=code,
-        message=message,
-        status=answer.status,
-        target=target,
-        retry_after=answer.retry_after,
-        request_id=response.headers.get("x-ms-request-id") or "",
-        advice=explain(code, message, status=answer.status).remedy if explained else "",
-    )
-
-
-def _credential_error(text: str) -> CredentialError:
-    """Word what Microsoft Entra ID said: its text begins with AADSTS and a number, which tells the cause."""
-    code = next((word.strip(":,.'\"") for word in text.split() if word.startswith("AADSTS")), "")
-    first_line = text.strip().splitlines()[0] if text.strip() else "no reason given"
-    if not code:
-        return CredentialError(
-            f"Could not sign in to Azure: {first_line}", advice="Check the credentials given to this task."
-        )
-    explanation = explain(code, text)
-    return CredentialError(f"Could not sign in to Azure: {first_line}", advice=explanation.remedy)
-
-
-def _too_late(doing: str) -> DeadlineExceeded:
-    return DeadlineExceeded(
-        f"Could not {doing} in the time allowed",
-        advice="What was begun goes on in Azure: run the same again to take it up, or allow more time.",
-    )
-
-
-def _unreachable(address: str, doing: str, text: str) -> EndpointUnreachable:
-    advice = "Check cloud_environment, the network and the proxy variables."
-    if "certificate" in text.lower():
-        advice = "Name the CA that signed its certificate with the option ca_file."
-    return EndpointUnreachable(f"Could not {doing}: {address} does not answer ({text})", advice=advice)
+        raise unreachable(address, doing, str(error)) from error
+    return cloud_from_metadata(address, json_object(response))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""The doors to several tenants and clouds of one task, each subscription behind its own."""
+"""The connections to several tenants and clouds of one task, one for each group of subscriptions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from dataclasses import replace
 from .._errors import AppConsistentError, InvalidInput
 from .._json import Json
 from .arm import REST, Arm, connect
-from .credentials import VARIABLES, Settings, collect
+from .credentials import OF_THE_NETWORK, VARIABLES, Settings, collect
 
 
 def read_credentials(given: t.Sequence[Json], environment: t.Mapping[str, str]) -> dict[str, Settings]:
     """Return the settings by subscription (lower case) that the option `credentials` gives.
 
-    An entry stands for itself: beside the CA file nothing is taken from the environment, or a secret of one tenant
-    would be sent to another.
+    An entry stands for itself: beside what is OF_THE_NETWORK nothing is taken from the environment, or a secret of one
+    tenant would be sent to another.
     """
-    shared = {name: environment[name] for name in VARIABLES["ca_file"] if environment.get(name)}
+    names = [name for field in OF_THE_NETWORK for name in VARIABLES[field]]
+    shared = {name: environment[name] for name in names if environment.get(name)}
     found: dict[str, Settings] = {}
     for entry in given:
         settings = collect(entry, shared)
@@ -37,19 +38,19 @@ def read_credentials(given: t.Sequence[Json], environment: t.Mapping[str, str]) 
 
 @contextlib.asynccontextmanager
 async def connect_all(main: Settings, others: t.Mapping[str, Settings]) -> t.AsyncIterator[Arm]:
-    """Open and sign in at the door of `main`, and at one for each of the other settings.
+    """Connect and sign in with `main`, and with each of the other settings.
 
-    A door that stays shut fails those behind it only. Raise its error where there is no other.
+    One that fails, fails its own subscriptions only. Raise its error where there is no other.
     """
     async with contextlib.AsyncExitStack() as stack:
-        doors: dict[Settings, Arm | AppConsistentError] = {}
+        connections: dict[Settings, Arm | AppConsistentError] = {}
         for settings in dict.fromkeys([main, *others.values()]):
-            doors[settings] = await _open(stack, settings)
-        elsewhere = {subscription: doors[settings] for subscription, settings in others.items()}
-        arm = doors[main]
+            connections[settings] = await _open(stack, settings)
+        elsewhere = {subscription: connections[settings] for subscription, settings in others.items()}
+        arm = connections[main]
         if isinstance(arm, AppConsistentError):
             elsewhere[REST] = arm
-            arm = next((door for door in doors.values() if isinstance(door, Arm)), arm)
+            arm = next((connection for connection in connections.values() if isinstance(connection, Arm)), arm)
         if isinstance(arm, AppConsistentError):
             raise arm
         yield replace(arm, elsewhere=elsewhere)

@@ -12,12 +12,20 @@ from __future__ import annotations
 import shutil
 import typing as t
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from .._errors import CredentialError, InvalidInput
+from .._errors import CredentialError, InvalidInput, shown
+from .clouds import Cloud
 
 if t.TYPE_CHECKING:
-    from .libraries import AsyncHttpTransport, AsyncTokenCredential
+    from .libraries import AccessToken, AsyncHttpTransport, AsyncTokenCredential
 
+# Seconds for the Azure CLI, which takes some to begin and on a busy machine more than azure-identity's 10.
+_CLI_TIMEOUT = 60
+# Those that no task or inventory has as an option of that name.
+NO_OPTIONS = ("no_proxy", "proxy", "subscription_id", "user")
+# What an entry of the option credentials shares with the task: the network is that of the controller.
+OF_THE_NETWORK = ("ca_file", "no_proxy", "proxy")
 AUTH_SOURCES = ("auto", "cli", "env", "msi")
 
 # Option -> environment variables, first one wins. The second names are those of the Azure SDKs.
@@ -28,6 +36,9 @@ VARIABLES: dict[str, tuple[str, ...]] = {
     "client_id": ("AZURE_CLIENT_ID",),
     "cloud_environment": ("AZURE_CLOUD_ENVIRONMENT",),
     "federated_token_file": ("AZURE_FEDERATED_TOKEN_FILE",),
+    # As libcurl and most programs read them, for https.
+    "no_proxy": ("no_proxy", "NO_PROXY"),
+    "proxy": ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
     "secret": ("AZURE_SECRET", "AZURE_CLIENT_SECRET"),
     "subscription_id": ("AZURE_SUBSCRIPTION_ID",),
     "tenant": ("AZURE_TENANT", "AZURE_TENANT_ID"),
@@ -45,6 +56,9 @@ class Settings:
     client_id: str = ""
     cloud_environment: str = ""
     federated_token_file: str = ""
+    # The proxy's address can hold a password.
+    no_proxy: str = ""
+    proxy: str = ""
     secret: str = ""
     subscription_id: str = ""
     tenant: str = ""
@@ -53,48 +67,6 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(auth_source={self.auth_source!r}, client_id={self.client_id!r}, tenant={self.tenant!r})"
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """Where Azure is: addresses of the Resource Manager and of the sign-in service, and whom a token is for."""
-
-    name: str
-    resource_manager: str
-    authority: str
-    audience: str
-    # A cloud that Microsoft's public discovery service does not know must not be looked up there.
-    known: bool = True
-
-    @property
-    def scope(self) -> str:
-        return f"{self.audience}/.default"
-
-
-# Addresses: azure-identity's KnownAuthorities (1.27.0) and azure-mgmt-core's get_arm_endpoints (1.6.0).
-CLOUDS = {
-    cloud.name: cloud
-    for cloud in (
-        Cloud(
-            "AzureCloud",
-            "https://management.azure.com",
-            "https://login.microsoftonline.com",
-            "https://management.azure.com",
-        ),
-        Cloud(
-            "AzureChinaCloud",
-            "https://management.chinacloudapi.cn",
-            "https://login.chinacloudapi.cn",
-            "https://management.chinacloudapi.cn",
-        ),
-        Cloud(
-            "AzureUSGovernment",
-            "https://management.usgovcloudapi.net",
-            "https://login.microsoftonline.us",
-            "https://management.core.usgovcloudapi.net",
-        ),
-    )
-}
 
 
 def collect(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) -> Settings:
@@ -106,7 +78,7 @@ def collect(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) ->
     settings = Settings(**{**values, "auth_source": values["auth_source"] or "auto"})
     if settings.auth_source not in AUTH_SOURCES:
         raise InvalidInput(
-            f"The option auth_source is {settings.auth_source!r}", advice=f"Use one of {', '.join(AUTH_SOURCES)}."
+            f"The option auth_source is {shown(settings.auth_source)}", advice=f"Use one of {', '.join(AUTH_SOURCES)}."
         )
     if settings.auth_source == "env":
         own = {f: next((environment[v] for v in VARIABLES[f] if environment.get(v)), "") for f in _SIGN_IN}
@@ -115,36 +87,6 @@ def collect(options: t.Mapping[str, t.Any], environment: t.Mapping[str, str]) ->
 
 
 _SIGN_IN = ("client_id", "federated_token_file", "secret", "tenant", "x509_certificate_path")
-
-
-def find_cloud(name: str) -> Cloud | None:
-    """Return the cloud of that name, None when `name` is the address of one that has to be asked for the rest."""
-    if name.lower().startswith("https://"):
-        return None
-    wanted = name or "AzureCloud"
-    for known, cloud in CLOUDS.items():
-        if known.lower() == wanted.lower():
-            return cloud
-    raise InvalidInput(
-        f"The option cloud_environment is {name!r}, which is no cloud that is known here",
-        advice=f"Use {', '.join(CLOUDS)} or the https:// address of a Resource Manager.",
-    )
-
-
-def cloud_from_metadata(address: str, metadata: t.Mapping[str, t.Any]) -> Cloud:
-    """Return the cloud that a Resource Manager describes at /metadata/endpoints (api-version 2022-09-01)."""
-    authentication = metadata.get("authentication")
-    authentication = authentication if isinstance(authentication, dict) else {}
-    authority = authentication.get("loginEndpoint")
-    if not isinstance(authority, str) or not authority.startswith("https://"):
-        raise InvalidInput(
-            f"{address} does not say where to sign in (no authentication.loginEndpoint in its metadata)",
-            advice="Check the option cloud_environment.",
-        )
-    manager = str(metadata.get("resourceManager") or address).rstrip("/")
-    audiences = [str(audience).rstrip("/") for audience in authentication.get("audiences") or ()]
-    audience = manager if manager in audiences or not audiences else audiences[0]
-    return Cloud(str(metadata.get("name") or address), manager, authority.rstrip("/"), audience, known=False)
 
 
 def how_to_sign_in(settings: Settings, *, cli_found: bool) -> str:
@@ -184,30 +126,64 @@ def open_credential(
     settings: Settings, cloud: Cloud, transport: AsyncHttpTransport[t.Any, t.Any]
 ) -> AsyncTokenCredential:
     """Return azure-identity's credential object for `settings`; nothing is sent yet."""
-    from azure.identity import aio
-
     kind = how_to_sign_in(settings, cli_found=shutil.which("az") is not None)
-    shared: dict[str, t.Any] = {"transport": transport, "retry_total": 3}
-    entra = {**shared, "authority": cloud.authority, "disable_instance_discovery": not cloud.known}
     try:
-        if kind == "secret":
-            return aio.ClientSecretCredential(settings.tenant, settings.client_id, settings.secret, **entra)
-        if kind == "certificate":
-            return aio.CertificateCredential(
-                settings.tenant, settings.client_id, settings.x509_certificate_path, **entra
-            )
-        if kind == "federation":
-            return aio.WorkloadIdentityCredential(
-                tenant_id=settings.tenant,
-                client_id=settings.client_id,
-                token_file_path=settings.federated_token_file,
-                **entra,
-            )
-        if kind == "msi":
-            return aio.ManagedIdentityCredential(client_id=settings.client_id or None, **shared)
-        return aio.AzureCliCredential(tenant_id=settings.tenant)
-    except (OSError, ValueError) as error:
+        return _Told(_credential(kind, settings, cloud, transport))
+    except Exception as error:  # what a bad certificate or key raises is its library's own
         raise CredentialError(
             f"The credentials for Azure cannot be used: {error}",
-            advice="Check the options tenant, client_id, x509_certificate_path and the federated token file.",
+            advice="Check the options tenant, client_id, x509_certificate_path and the federated token file. A "
+            "certificate with a passphrase cannot be used: it has nowhere to come from.",
         ) from error
+
+
+class _Told:
+    """A credential that says of whatever keeps it from a token that it cannot sign in.
+
+    azure-identity lets the errors of a file or a program through as they are.
+    """
+
+    def __init__(self, credential: AsyncTokenCredential) -> None:
+        self._credential = credential
+
+    async def get_token(self, *scopes: str, **options: t.Any) -> AccessToken:
+        try:
+            return await self._credential.get_token(*scopes, **options)
+        except (OSError, ValueError, TypeError) as error:
+            from .libraries import ClientAuthenticationError
+
+            raise ClientAuthenticationError(f"{error}") from error
+
+    async def close(self) -> None:
+        await self._credential.close()
+
+    async def __aenter__(self) -> _Told:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+
+def _token_of(path: str) -> str:
+    """Return the federated token in a file; the line end that an editor or echo adds is not part of it."""
+    return Path(path).read_text(encoding="utf-8").strip()
+
+
+def _credential(
+    kind: str, settings: Settings, cloud: Cloud, transport: AsyncHttpTransport[t.Any, t.Any]
+) -> AsyncTokenCredential:
+    from azure.identity import aio
+
+    shared: dict[str, t.Any] = {"transport": transport, "retry_total": 3}
+    entra = {**shared, "authority": cloud.authority, "disable_instance_discovery": not cloud.known}
+    if kind == "secret":
+        return aio.ClientSecretCredential(settings.tenant, settings.client_id, settings.secret, **entra)
+    if kind == "certificate":
+        return aio.CertificateCredential(settings.tenant, settings.client_id, settings.x509_certificate_path, **entra)
+    if kind == "federation":
+        path = settings.federated_token_file
+        # Read anew for each sign-in: whoever writes the file replaces the token in it.
+        return aio.ClientAssertionCredential(settings.tenant, settings.client_id, lambda: _token_of(path), **entra)
+    if kind == "msi":
+        return aio.ManagedIdentityCredential(client_id=settings.client_id or None, **shared)
+    return aio.AzureCliCredential(tenant_id=settings.tenant, process_timeout=_CLI_TIMEOUT)

@@ -15,6 +15,7 @@ MISSING = ""
 
 try:
     import pycurl
+    from azure.core.credentials import AccessToken
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.core.exceptions import (
         ClientAuthenticationError,
@@ -23,11 +24,7 @@ try:
         ServiceResponseError,
     )
     from azure.core.pipeline import AsyncPipeline, PipelineRequest, PipelineResponse
-    from azure.core.pipeline.policies import (
-        AsyncHTTPPolicy,
-        AsyncRetryPolicy,
-        UserAgentPolicy,
-    )
+    from azure.core.pipeline.policies import AsyncHTTPPolicy, UserAgentPolicy
     from azure.core.pipeline.transport import AsyncHttpTransport
     from azure.core.rest import AsyncHttpResponse, HttpRequest
     from azure.core.utils import CaseInsensitiveDict
@@ -38,8 +35,12 @@ except ImportError as _error:
     def __getattr__(name: str) -> t.Any:
         return type(name, (Exception,), {"__class_getitem__": classmethod(lambda cls, _item: cls)})
 
+else:
+    # New in 7.47, which requirements.txt asks for; a distribution's own package is often older.
+    if not hasattr(pycurl, "AsyncCurlMulti"):
+        MISSING = f"pycurl is too old ({pycurl.version.partition(' ')[0].partition('/')[2]}), 7.47 is needed"
 
-REQUIREMENTS = "azure-core azure-identity azure-mgmt-core pycurl"
+REQUIREMENTS = "azure-core azure-identity azure-mgmt-core 'pycurl>=7.47'"
 
 
 def missing_sentence() -> str:
@@ -48,18 +49,18 @@ def missing_sentence() -> str:
         return ""
     return (
         f"The Python that runs Ansible on this controller ({sys.executable}) lacks a library of "
-        f"appconsistent.azure: {MISSING}. Install with: {sys.executable} -m pip install {REQUIREMENTS}"
+        f"appconsistent.azure: {MISSING}. Install with: {sys.executable} -m pip install --upgrade {REQUIREMENTS}"
     )
 
 
 __all__ = [
     "MISSING",
+    "AccessToken",
     "AsyncARMChallengeAuthenticationPolicy",
     "AsyncHTTPPolicy",
     "AsyncHttpResponse",
     "AsyncHttpTransport",
     "AsyncPipeline",
-    "AsyncRetryPolicy",
     "AsyncTokenCredential",
     "CaseInsensitiveDict",
     "ClientAuthenticationError",

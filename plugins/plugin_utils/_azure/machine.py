@@ -67,6 +67,8 @@ class Disk:
     ephemeral: bool
     write_accelerator: bool
     caching: str = ""
+    # The number of a data disk; the OS disk has none.
+    lun: int | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Machine:
     os_version: str = ""
     reboot_pending: bool = False
     basic_protection: bool = False
+    # Azure's vmId: new for a machine that is made anew under the same name.
+    vm_uid: str = ""
     # None while the agent reports no handlers at all.
     handlers: tuple[Handler, ...] | None = None
 
@@ -152,6 +156,7 @@ def machine_from_json(vm: VmId, body: Json) -> Machine:
         os_version=text(view, "osVersion"),
         reboot_pending=child(child(view, "patchStatus"), "availablePatchSummary").get("rebootPending") is True,
         basic_protection=periodic.get("isEnabled") is True,
+        vm_uid=text(properties, "vmId"),
         handlers=tuple(_handler(item) for item in children(agent, "extensionHandlers"))
         if "extensionHandlers" in agent
         else None,
@@ -183,6 +188,7 @@ def _disk(disk: Json) -> Disk:
         ephemeral=text(child(disk, "diffDiskSettings"), "option").lower() == "local",
         write_accelerator=disk.get("writeAcceleratorEnabled") is True,
         caching=text(disk, "caching"),
+        lun=lun if isinstance(lun := disk.get("lun"), int) else None,
     )
 
 

@@ -12,15 +12,19 @@ headers tell how much is left of each bucket, requests wait in line until there 
 from __future__ import annotations
 
 import asyncio
+import math
 import typing as t
 from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 
 from .._clock import Clock
+from .answers import LONGEST_RETRY_AFTER
 from .rate_bucket import RateBucket
 
 # Without a Retry-After, ask again after this many seconds: ARM's buckets refill within seconds.
 DEFAULT_PAUSE = 15.0
+# Seconds after which ARM's own buckets are full again: 250 tokens at 25 a second for reads, 200 at 10 for the others.
+LONGEST_OF_ARM = 60.0
 # Tokens per second of ARM's own buckets: azure-docs, request-limits-and-throttling.md (public cloud); of Resource Graph
 # 15 queries in 5 seconds: azure-docs, governance/resource-graph/concepts/guidance-for-throttled-requests.md.
 ARM_RATES = {"reads": 25.0, "writes": 10.0, "deletes": 10.0, "graph": 3.0}
@@ -58,8 +62,6 @@ class Budget:
     """Knows the buckets of a run. Times are seconds of `clock.monotonic`."""
 
     clock: Clock = field(default_factory=Clock)
-    requests: int = 0
-    throttled_answers: int = 0
     waited: float = 0.0
     _buckets: dict[Key, RateBucket] = field(default_factory=dict)
     _lines: defaultdict[Call, _Line] = field(default_factory=lambda: defaultdict(_Line))
@@ -114,10 +116,13 @@ class Budget:
             line.buckets = tuple(named)
 
     def throttled(self, call: Call, policy: str, retry_after: float | None) -> None:
-        """Note a 429 about the bucket that Compute calls `policy`; without a name it is ARM's own."""
-        self.throttled_answers += 1
+        """Note a 429 about the bucket that Compute calls `policy`; without a name it is ARM's own.
+
+        ARM's own is full again within a minute, so one that asks for longer is the provider's, for this kind of call.
+        """
         now = self.clock.monotonic()
-        key = (call[0], call[1], policy.lower()) if policy else (call[0], _arm_kind(call))
+        own = _arm_kind(call) if (retry_after or 0.0) <= LONGEST_OF_ARM else call[2]
+        key = (call[0], call[1], policy.lower()) if policy else (call[0], own)
         bucket = self._buckets.get(key) or self._first_seen(key, 0.0)
         bucket.refused(now, DEFAULT_PAUSE if retry_after is None else retry_after)
         line = self._lines[call]
@@ -160,7 +165,6 @@ class Budget:
         return max((bucket.wait(now) for bucket in line.buckets), default=0.0)
 
     def _take(self, line: _Line) -> tuple[RateBucket, ...]:
-        self.requests += 1
         for bucket in line.buckets:
             bucket.take()
         return line.buckets
@@ -169,11 +173,15 @@ class Budget:
 def call_of(method: str, url: str, region: str) -> Call:
     """Return what tells which buckets a request draws from: subscription, region, and the kind of call."""
     path = url.lower().partition("?")[0]
-    _before, found, provider = path.partition("/providers/")
+    return (_subscription(path), region, f"{method} {kind_of(path)}")
+
+
+def kind_of(path: str) -> str:
+    """Return the type of the resource that a path leads to, in small letters."""
+    _before, found, provider = path.lower().partition("/providers/")
     # Of ".../microsoft.compute/restorepointcollections/c/restorepoints/p" the types are every second part.
     parts = provider.split("/")
-    kind = "/".join([parts[0], *parts[1::2]]) if found else "resources"
-    return (_subscription(path), region, f"{method} {kind}")
+    return "/".join([parts[0], *parts[1::2]]) if found else "resources"
 
 
 def remaining(call: Call, headers: t.Mapping[str, str]) -> list[tuple[Key, float]]:
@@ -213,9 +221,11 @@ def _arm_kind(call: Call) -> str:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text or "nan")
     except ValueError:
         return None
+    # Neither infinity, nor what is not a number, nor less than nothing can be left of a bucket.
+    return number if 0 <= number < math.inf else None
 
 
 def _clock_seconds(text: str | None) -> float:
@@ -223,4 +233,5 @@ def _clock_seconds(text: str | None) -> float:
     parts = [_number(part) for part in (text or "").split(":")]
     if len(parts) != 3 or None in parts:
         return DEFAULT_PAUSE
-    return sum((part or 0.0) * unit for part, unit in zip(parts, (3600.0, 60.0, 1.0), strict=True))
+    seconds = sum((part or 0.0) * unit for part, unit in zip(parts, (3600.0, 60.0, 1.0), strict=True))
+    return min(seconds, LONGEST_RETRY_AFTER)

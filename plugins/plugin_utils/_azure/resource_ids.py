@@ -16,9 +16,10 @@ _VM_ID = re.compile(
     re.IGNORECASE,
 )
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-# Names that Azure accepts for groups, virtual machines, collections and points:
-# azure-docs, "Naming rules and restrictions for Azure resources".
-_NAME = re.compile(r"[\w.()-]{1,90}")
+# Names that Azure accepts for collections and points, and for resource groups: azure-docs, "Naming rules and
+# restrictions for Azure resources". Only a group may have letters of any alphabet, and parentheses.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_GROUP = re.compile(r"[\w.()-]{1,90}")
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,20 @@ def check_name(text: str, option: str, longest: int) -> str:
     if len(text) > longest or not _NAME.fullmatch(text) or text.endswith("."):
         raise InvalidInput(
             f"The option {option} is {text!r}, which Azure does not accept as a name",
-            advice=f"Use up to {longest} letters, digits, underscores, periods and hyphens, not ending in a period.",
+            advice=f"Use up to {longest} letters (a to z), digits, underscores, periods and hyphens, beginning with a "
+            "letter, a digit or an underscore and not ending in a period.",
         )
     return text
+
+
+def check_group(text: str | None) -> str:
+    """Return the option collection_resource_group, empty where it is not given; 90 characters are Azure's limit."""
+    if text and (not _GROUP.fullmatch(text) or text.endswith(".")):
+        raise InvalidInput(
+            f"The option collection_resource_group is {text!r}, which Azure does not accept as a name",
+            advice="Name a resource group of this subscription.",
+        )
+    return text or ""
 
 
 def same_id(left: str, right: str) -> bool:

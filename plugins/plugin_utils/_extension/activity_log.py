@@ -5,17 +5,28 @@
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .._azure.arm import Arm
-from .._json import Json, child, text
-from .._restore_points.points import parse_time
+from .._json import Json, child, parse_time, text
 
 ACTIVITY_API = "2015-04-01"
 # Azure keeps the log for 90 days.
 LONGEST = timedelta(days=89)
 _NAME_CLAIM = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/name"
+
+
+class RemovalResult(t.TypedDict):
+    """A deletion as modules return it; `time` is ISO 8601 in UTC."""
+
+    resource_id: str
+    time: str
+    caller: str
+    application: str
+    client_address: str
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Removal:
     address: str
     correlation_id: str
 
-    def describe(self) -> Json:
+    def describe(self) -> RemovalResult:
         return {
             "resource_id": self.resource_id,
             "time": self.time.isoformat(),
@@ -47,7 +58,7 @@ class Removal:
 
 async def last_removal(arm: Arm, resource_id: str, since: timedelta) -> Removal | None:
     """Return the last deletion of exactly this resource, None when the log has none."""
-    now = arm.clock.utc_now()
+    now = arm.time.now()
     start = (now - min(since, LONGEST)).strftime("%Y-%m-%dT%H:%M:%SZ")
     end = (now + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     subscription = resource_id.split("/")[2]

@@ -10,17 +10,19 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from .._authorization.locks import lock_findings, lock_path
-from .._azure.arm import Arm, poll_pauses
+from .._azure.arm import Arm
 from .._azure.machine import SNAPSHOT_TYPES, Machine, read_machine
+from .._azure.waiting import until
 from .._errors import AppConsistentError, InvalidInput
 from .._json import Json
+from .._readiness.extension_state import state_of
 from .._restore_points.next_step import Wish
-from .._task.each_machine import Report
+from .._task.results import MachineReport
 from .._task.target import Target
-from .activity_log import Removal, last_removal
-from .guard import Guard, describe_guard, ensure_guarded, read_state
+from .activity_log import Removal, RemovalResult, last_removal
+from .guard import Guard, describe_guard, ensure_guarded, no_guard, read_state
 from .guard_lift import read_lift
-from .presence import ensure_present, settled, state_of
+from .presence import ensure_present, settled
 from .repair import repair
 
 
@@ -38,6 +40,14 @@ class Watch:
     assigned_at: frozenset[str] = frozenset()
 
 
+class DriftResult(t.TypedDict):
+    code: str
+    message: str
+    healed: bool
+    removed_by: RemovalResult | dict[str, t.Never]
+    removed_in: str
+
+
 @dataclass(frozen=True)
 class Drift:
     """One thing that was not as it should be."""
@@ -48,7 +58,7 @@ class Drift:
     removal: Removal | None = None
     where: str = ""
 
-    def describe(self) -> Json:
+    def describe(self) -> DriftResult:
         return {
             "code": self.code,
             "message": self.message,
@@ -64,12 +74,14 @@ class _Watching:
     target: Target
     watch: Watch
     check: bool
+    # Hears what is done just now, for progress.
+    tell: t.Callable[[str], None] = lambda _phase: None
     drift: list[Drift] = field(default_factory=list)
     changed: bool = False
     # A read that the identity may not do costs the who, not the healing.
     unread: list[str] = field(default_factory=list)
 
-    async def run(self) -> Report:
+    async def run(self) -> MachineReport:
         machine = await self._after_grace()
         if machine.snapshot_extension is None:
             machine = await self._missing(machine)
@@ -82,20 +94,23 @@ class _Watching:
 
     async def _after_grace(self) -> Machine:
         """Read the machine; wait for an extension that is gone for a moment, or that Azure works on."""
-        machine = await settled(self.arm, self.target, await read_machine(self.arm, self.target.vm), check=self.check)
+        self.tell("reading")
+        machine = await settled(self.arm, await read_machine(self.arm, self.target.vm), check=self.check)
         if machine.snapshot_extension is not None or self.check or not await self._was_there(machine):
             return machine
         removal = await self._removal(self._extension_id(machine))
-        now = self.arm.clock.utc_now()
+        now = self.arm.time.now()
+        self.tell("waiting for the extension to come back")
         left = self.watch.grace - (now - removal.time if removal else timedelta(0))
-        end = self.arm.clock.monotonic() + max(0.0, left.total_seconds())
-        for pause in poll_pauses():
-            rest = end - self.arm.clock.monotonic()
-            if rest <= 0 or machine.snapshot_extension is not None:
-                break
-            await self.arm.sleep(min(pause, rest), f"see whether the extension of {self.target.host} comes back")
-            machine = await read_machine(self.arm, self.target.vm)
-        return await settled(self.arm, self.target, machine, check=False)
+        machine = await until(
+            self.arm,
+            lambda seen: seen.snapshot_extension is not None,
+            machine,
+            lambda: read_machine(self.arm, self.target.vm),
+            lambda _seen: f"see whether the extension of {self.target.host} comes back",
+            within=left.total_seconds(),
+        )
+        return await settled(self.arm, machine, check=False)
 
     async def _was_there(self, machine: Machine) -> bool:
         """Whether a missing extension is a removal at all: a machine that never had one is not waited for."""
@@ -110,7 +125,7 @@ class _Watching:
         found = Drift("extension_missing", f"The snapshot extension is not installed{who}", removal=removal)
         if removal is not None:
             found = replace(found, where="Azure")
-        if lift is not None and lift.holds(self.arm.clock.utc_now()):
+        if lift is not None and lift.holds(self.arm.time.now()):
             self.drift.append(
                 replace(
                     found, message=f"{found.message}; its guard is lifted until {lift.until:%H:%M} UTC: {lift.reason}"
@@ -120,6 +135,7 @@ class _Watching:
         if not self.watch.install:
             self.drift.append(found)
             return machine
+        self.tell("installing the extension")
         result = await ensure_present(self.arm, self.target, self.watch.wish, check=self.check)
         self.changed = self.changed or bool(result["changed"])
         self.drift.append(replace(found, healed=True))
@@ -143,6 +159,7 @@ class _Watching:
         if not self.watch.repair:
             self.drift.append(found)
             return machine
+        self.tell("repairing the extension")
         result = await repair(
             self.arm, self.target, self.watch.wish, self.watch.guard, found.code.replace("_", " "), check=self.check
         )
@@ -155,6 +172,7 @@ class _Watching:
     async def _guarded(self, machine: Machine) -> Json:
         extension = machine.snapshot_extension
         guard = self.watch.guard
+        self.tell("guarding")
         result = await ensure_guarded(
             self.arm,
             self.target.vm,
@@ -187,15 +205,15 @@ class _Watching:
                 self.unread.append(str(error))
             return None
 
-    def _report(self, guard: Json, machine: Machine) -> Report:
+    def _report(self, guard: Json, machine: Machine) -> MachineReport:
         open_drift = [drift for drift in self.drift if not drift.healed]
         lifted = guard.get("lifted") or {}
         guarded = bool(guard.get("guarded"))
         ok = not open_drift and (guarded or bool(lifted) or machine.snapshot_extension is None)
         word = "drifted" if open_drift else "lifted" if lifted else "healed" if self.drift else "guarded"
-        return Report(
+        return MachineReport(
             host=self.target.host,
-            ok=ok,
+            good=ok,
             word=word,
             cause=". ".join(drift.message for drift in self.drift)
             or (f"The guard is lifted until {lifted['until']}: {lifted['reason']}" if lifted else ""),
@@ -223,9 +241,11 @@ def _advice(open_drift: t.Sequence[Drift]) -> str:
     return " ".join(_NEXT[drift.code] for drift in open_drift if drift.code in _NEXT)
 
 
-async def watch_over(arm: Arm, target: Target, watch: Watch, *, check: bool) -> Report:
+async def watch_over(
+    arm: Arm, target: Target, watch: Watch, *, check: bool, tell: t.Callable[[str], None] = lambda _phase: None
+) -> MachineReport:
     """See that a machine's extension is there, well and guarded, and tell what was not so."""
-    return await _Watching(arm, target, watch, check).run()
+    return await _Watching(arm, target, watch, check, tell).run()
 
 
 async def inspect(arm: Arm, target: Target, guard: Guard, look_back: timedelta) -> Json:
@@ -239,17 +259,12 @@ async def inspect(arm: Arm, target: Target, guard: Guard, look_back: timedelta) 
         "lock": await watching._removal(lock_path(extension_id, guard.lock_name)) if guard.lock else None,
     }
     if extension is None:
-        described: Json = {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": {}, "findings": []}
         lift = await read_lift(arm, guard.collection(target.vm))
-        if lift is not None and lift.holds(arm.clock.utc_now()):
-            described["lifted"] = lift.describe()
+        described = no_guard(lift if lift is not None and lift.holds(arm.time.now()) else None)
     else:
         state = await read_state(arm, target.vm, guard, machine=machine)
         found = lock_findings(state.locks, guard.collection(target.vm), state.extension.id)
-        described = {
-            **describe_guard(state, guard, arm.clock.utc_now()),
-            "findings": [finding.describe() for finding in found],
-        }
+        described = describe_guard(state, guard, arm.time.now(), found)
     return {
         **described,
         "extension_state": state_of(machine),

@@ -9,13 +9,15 @@ restore point collections keeps old points from being deleted until the limit of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import typing as t
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from .._authorization.locks import (
     CAN_NOT_DELETE,
     LONGEST_NOTE,
     Lock,
+    LockResult,
     lock_findings,
     lock_path,
     locks_at,
@@ -34,13 +36,14 @@ from .._authorization.policy import (
     read_exemption,
 )
 from .._azure.arm import Arm
-from .._azure.finding import Finding
 from .._azure.machine import Extension, Machine, read_machine
+from .._azure.obstacle import Obstacle, ObstacleResult
 from .._azure.resource_ids import VmId, group_path
 from .._errors import Conflict, InvalidInput, NotFound
 from .._json import Json
-from .._restore_points.points import CollectionId, default_collection
-from .guard_lift import Lift, read_lift, remove_lift, write_lift
+from .._restore_points.place import Place
+from .._restore_points.points import CollectionId
+from .guard_lift import Lift, LiftResult, read_lift, remove_lift, write_lift
 
 LOCK_NAME = "appconsistent-guard"
 POLICY_NAME = "appconsistent-guard"
@@ -59,7 +62,7 @@ class Guard:
     policy_name: str = POLICY_NAME
     subscription_wide: bool = False
     notes: str = NOTE
-    collection_group: str = ""
+    place: Place = field(default_factory=Place)
 
     @property
     def note(self) -> str:
@@ -69,7 +72,25 @@ class Guard:
         return f"/subscriptions/{vm.subscription}" if self.subscription_wide else group_path(vm.subscription, vm.group)
 
     def collection(self, vm: VmId) -> CollectionId:
-        return default_collection(vm, self.collection_group)
+        return self.place.of(vm)
+
+
+class PolicyResult(t.TypedDict):
+    name: str
+    scope: str
+    assigned: bool
+    exempt: bool
+
+
+class GuardResult(t.TypedDict):
+    """How an extension is guarded, as modules return it."""
+
+    guarded: bool
+    extension_id: str
+    lock: LockResult | dict[str, t.Never]
+    policy: PolicyResult | dict[str, t.Never]
+    lifted: LiftResult | dict[str, t.Never]
+    findings: list[ObstacleResult]
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,13 @@ class State:
 
     def named(self, name: str) -> Lock | None:
         return next((lock for lock in self.own_locks if lock.name.lower() == name.lower()), None)
+
+    def shown_lock(self, name: str) -> Lock | None:
+        """Return the lock of that name, else another one at the extension itself."""
+        return self.named(name) or next(iter(self.own_locks), None)
+
+    def lifted_at(self, now: datetime) -> Lift | None:
+        return self.lift if self.lift is not None and self.lift.holds(now) else None
 
     def exempt_at(self, now: datetime) -> bool:
         return self.exemption is not None and (self.exemption.until is None or now < self.exemption.until)
@@ -138,9 +166,12 @@ async def ensure_guarded(
 ) -> Json:
     """See that the snapshot extension of a machine is guarded, unless it is lifted on purpose for now."""
     check_guard(guard)
+    machine = machine or await read_machine(arm, vm)
+    if end_lift and machine.snapshot_extension is None:
+        await _end_lift_without_extension(arm, machine, guard, check=check)
     state = await read_state(arm, vm, guard, machine=machine, assigned=assigned)
     subject = _subject(state.machine, state.extension)
-    now = arm.clock.utc_now()
+    now = arm.time.now()
     held = state.named(guard.lock_name)
     if guard.lock and held is not None and held.level.lower() != CAN_NOT_DELETE.lower():
         raise Conflict(
@@ -176,6 +207,26 @@ async def ensure_guarded(
     return _result(state, guard, after, changed=changed, now=now, fresh=fresh and not check)
 
 
+async def _end_lift_without_extension(arm: Arm, machine: Machine, guard: Guard, *, check: bool) -> None:
+    """End what a lift has left of an extension that is gone: an exemption would keep the policy off the next one.
+
+    Raise InvalidInput that says so, for there is nothing to guard; raise nothing where nothing is left.
+    """
+    left = guard.policy and await read_exemption(arm, machine.id.path, guard.policy_name) is not None
+    note = await read_lift(arm, guard.collection(machine.id)) is not None
+    if not left and not note:
+        return
+    if not check:
+        if left:
+            await end_exemption(arm, machine.id.path, guard.policy_name)
+        await remove_lift(arm, guard.collection(machine.id))
+    raise InvalidInput(
+        f"The VM {machine.id.name} has no snapshot extension to guard; the lift of its guard "
+        f"{'would be' if check else 'is'} ended",
+        advice="Have it installed with snapshot_extension state=present, then guard it again.",
+    )
+
+
 async def ensure_unguarded(arm: Arm, vm: VmId, guard: Guard, *, check: bool) -> Json:
     """Take our own guard away; locks of others stay."""
     machine = await read_machine(arm, vm)
@@ -183,7 +234,7 @@ async def ensure_unguarded(arm: Arm, vm: VmId, guard: Guard, *, check: bool) -> 
     if guard.policy:
         changed = await ensure_unassigned(arm, vm.subscription, guard.policy_scope(vm), guard.policy_name, check=check)
     if machine.snapshot_extension is None:
-        return {"changed": changed, "snapshot_extension_guard": _nothing(), "diff": {"before": "", "after": ""}}
+        return {"changed": changed, "snapshot_extension_guard": no_guard(), "diff": {"before": "", "after": ""}}
     state = await read_state(arm, vm, replace(guard, policy=False), machine=machine)
     held = state.named(guard.lock_name)
     after = state
@@ -193,7 +244,7 @@ async def ensure_unguarded(arm: Arm, vm: VmId, guard: Guard, *, check: bool) -> 
             await remove_lock(arm, state.extension.id, held.name, _subject(machine, state.extension))
         after = replace(state, locks=tuple(lock for lock in state.locks if lock is not held))
         changed = True
-    return _result(state, guard, after, changed=changed, now=arm.clock.utc_now())
+    return _result(state, guard, after, changed=changed, now=arm.time.now())
 
 
 async def ensure_lifted(
@@ -201,7 +252,7 @@ async def ensure_lifted(
 ) -> Json:
     """Lift the guard for a while: the note first, so that nobody puts it back meanwhile, then the guard itself."""
     state = await read_state(arm, vm, guard, machine=machine)
-    now = arm.clock.utc_now()
+    now = arm.time.now()
     held = state.named(guard.lock_name) if guard.lock else None
     if held is not None:
         _check_ours(held, state)
@@ -259,15 +310,17 @@ def _no_extension(machine: Machine) -> InvalidInput:
     )
 
 
-def _nothing() -> Json:
-    return {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": {}, "findings": []}
+def no_guard(lift: Lift | None = None) -> GuardResult:
+    """Return what modules return of a machine without an extension."""
+    lifted: LiftResult | dict[str, t.Never] = lift.describe() if lift else {}
+    return {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": lifted, "findings": []}
 
 
 def _result(before: State, guard: Guard, after: State, *, changed: bool, now: datetime, fresh: bool = False) -> Json:
     found = lock_findings(after.locks, guard.collection(after.machine.id), after.extension.id)
     if fresh:
         found.append(
-            Finding(
+            Obstacle(
                 "policy_not_in_force_yet",
                 False,
                 not_effective_yet(guard.policy_name, guard.policy_scope(after.machine.id)),
@@ -279,14 +332,14 @@ def _result(before: State, guard: Guard, after: State, *, changed: bool, now: da
         )
     return {
         "changed": changed,
-        "snapshot_extension_guard": {**describe_guard(after, guard, now), "findings": [f.describe() for f in found]},
+        "snapshot_extension_guard": describe_guard(after, guard, now, found),
         "diff": {"before": _words(before, guard, now), "after": _words(after, guard, now)},
     }
 
 
-def describe_guard(state: State, guard: Guard, now: datetime) -> Json:
+def describe_guard(state: State, guard: Guard, now: datetime, findings: t.Iterable[Obstacle] = ()) -> GuardResult:
     """Return how an extension is guarded, as modules return it."""
-    lock = state.named(guard.lock_name) or next(iter(state.own_locks), None)
+    lock, lift = state.shown_lock(guard.lock_name), state.lifted_at(now)
     by_policy = state.assigned and not state.exempt_at(now)
     return {
         "guarded": (lock is not None and lock.forbids_deletion) or by_policy,
@@ -300,20 +353,20 @@ def describe_guard(state: State, guard: Guard, now: datetime) -> Json:
         }
         if guard.policy
         else {},
-        "lifted": state.lift.describe() if state.lift is not None and state.lift.holds(now) else {},
+        "lifted": lift.describe() if lift else {},
+        "findings": [finding.describe() for finding in findings],
     }
 
 
 def _words(state: State, guard: Guard, now: datetime) -> str:
-    described = describe_guard(state, guard, now)
     lines = []
-    if described["lock"]:
-        lines.append(f"lock {described['lock']['name']}: {described['lock']['level']}, {described['lock']['notes']}\n")
+    if lock := state.shown_lock(guard.lock_name):
+        lines.append(f"lock {lock.name}: {lock.level}, {lock.notes}\n")
     if state.assigned:
-        exempt_words = ", this VM exempt" if described["policy"]["exempt"] else ""
+        exempt_words = ", this VM exempt" if state.exempt_at(now) else ""
         lines.append(f"policy {guard.policy_name} at {guard.policy_scope(state.machine.id)}{exempt_words}\n")
-    if described["lifted"]:
-        lines.append(f"lifted until {described['lifted']['until']}: {described['lifted']['reason']}\n")
+    if lift := state.lifted_at(now):
+        lines.append(f"lifted until {lift.until.isoformat()}: {lift.reason}\n")
     return "".join(lines)
 
 

@@ -9,17 +9,25 @@ point collection: it outlives the extension and its lock, and whoever may take r
 
 from __future__ import annotations
 
+import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
 from .._azure.arm import Arm
 from .._errors import NotFound
-from .._json import Json, child
-from .._restore_points.points import RESTORE_POINT_API, CollectionId, make_collection, parse_time
+from .._json import child, parse_time
+from .._restore_points.points import RESTORE_POINT_API, CollectionId, make_collection
 
 TAG = "appconsistent-guard-lifted"
 # Longest value of a tag: azure-docs, "Use tags to organize your Azure resources".
 _LONGEST_TAG = 256
+
+
+class LiftResult(t.TypedDict):
+    """A lift as modules return it; `until` is ISO 8601 in UTC."""
+
+    until: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Lift:
     def holds(self, now: datetime) -> bool:
         return now < self.until
 
-    def describe(self) -> Json:
+    def describe(self) -> LiftResult:
         return {"until": self.until.isoformat(), "reason": self.reason}
 
     @property

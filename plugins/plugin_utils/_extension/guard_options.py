@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from .._azure.resource_ids import check_name
 from .._json import Json
+from .._restore_points.options import PLACE_SPEC
+from .._restore_points.place import read_place
 from .guard import LOCK_NAME, NOTE, POLICY_NAME, Guard, check_guard
 
 # Documented in the fragment appconsistent.azure.guard.
@@ -16,7 +18,7 @@ GUARD_SPEC: dict[str, Json] = {
     "policy_name": {"type": "str", "default": POLICY_NAME},
     "policy_scope": {"type": "str", "choices": ["resource_group", "subscription"], "default": "resource_group"},
     "notes": {"type": "str", "default": NOTE},
-    "collection_resource_group": {"type": "str"},
+    **PLACE_SPEC,
 }
 
 
@@ -29,7 +31,7 @@ def read_guard(params: Json) -> Guard:
         policy_name=check_name(params["policy_name"], "policy_name", 64),
         subscription_wide=params["policy_scope"] == "subscription",
         notes=params.get("notes") or NOTE,
-        collection_group=params.get("collection_resource_group") or "",
+        place=read_place(params),
     )
     check_guard(guard)
     return guard

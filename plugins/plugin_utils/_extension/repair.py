@@ -4,27 +4,32 @@
 """The documented repair: remove the snapshot extension and let Azure install it anew, with its guard off meanwhile.
 
 The guard is put back whatever happens in between. Where that is impossible because there is no extension to lock any
-more, the result says so, and the note of the lift (see `_guard_lift`) lets the next run put it back.
+more, the result says so, and the note of the lift (see `guard_lift`) lets the next run put it back.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from .._azure.arm import Arm, poll_pauses
+from .._azure.arm import Arm
 from .._azure.machine import Extension, Machine, read_machine
+from .._azure.waiting import until
 from .._durations import words
 from .._errors import AppConsistentError, Conflict, Forbidden
 from .._fleet.verdict import Outcome
 from .._json import Json
-from .._readiness.machine import findings
+from .._readiness.extension_state import ExtensionView, describe_extension, view_extension
+from .._readiness.machine import obstacles
+from .._restore_points.holding import left_out, needed_of
 from .._restore_points.next_step import TooEarly, Wish, next_step
-from .._restore_points.points import Consistency, describe, read_collection
+from .._restore_points.points import Consistency, describe_point, read_collection
 from .._task.target import Target
 from .guard import Guard, ensure_guarded, ensure_lifted, read_state
 from .guard_lift import read_lift
-from .presence import delete_extension, describe_extension, provision, settled
+from .presence import delete_extension, provision, settled
 
 # What the repair is there to put right.
 _REPAIRED = ("snapshot_extension_failed", "snapshot_handler_missing", "snapshot_handler_not_ready")
@@ -41,26 +46,32 @@ class _Repair:
     steps: list[str] = field(default_factory=list)
 
     async def run(self, *, check: bool) -> Json:
-        machine = await settled(self.arm, self.target, await read_machine(self.arm, self.target.vm), check=check)
-        before = describe_extension(machine)
+        machine = await settled(self.arm, await read_machine(self.arm, self.target.vm), check=check)
+        before = view_extension(machine)
         self._check_machine(machine)
-        await self._check_time()
+        await self._check_time(machine)
         extension = machine.snapshot_extension
         await self._see_guard(machine)
         if check:
-            after = {**before, "installed": True, "healthy": True, "state": "healthy"}
-            return self._result(before, after, None, {"was_guarded": self.guarded, "restored": self.guarded})
+            return self._result(before, before.with_it(), None, {"was_guarded": self.guarded, "restored": self.guarded})
         outcome: Outcome | None = None
         try:
             if extension is not None:
                 await self._lift(machine)
                 await self._remove(extension)
             outcome = await provision(self.arm, self.target, self.wish, check=False)
-            machine = await settled(self.arm, self.target, await read_machine(self.arm, self.target.vm), check=False)
-        except BaseException as error:
-            failure = await self._put_back()
-            if failure and isinstance(error, AppConsistentError):
+            machine = await settled(self.arm, await read_machine(self.arm, self.target.vm), check=False)
+        except AppConsistentError as error:
+            if failure := await self._surely_put_back():
                 raise AppConsistentError(error.message, advice=f"{error.advice} {failure}".strip()) from error
+            raise
+        except BaseException as error:
+            failure = await self._surely_put_back()
+            if failure and isinstance(error, asyncio.CancelledError):
+                raise AppConsistentError(
+                    f"The repair of the snapshot extension of the VM {self.target.vm.name} was told to end",
+                    advice=failure,
+                ) from error
             raise
         if failure := await self._put_back():
             raise AppConsistentError(
@@ -68,13 +79,14 @@ class _Repair:
                 advice=failure,
             )
         guard = {"was_guarded": self.guarded, "restored": self.guarded}
-        return self._result(before, describe_extension(machine), outcome, guard)
+        return self._result(before, view_extension(machine), outcome, guard)
 
     def _check_machine(self, machine: Machine) -> None:
         """Raise for what would keep Azure from installing the extension again, before anything is removed."""
+        excluded = left_out(machine, self.wish.exclude_disks).disks
         blockers = [
             finding
-            for finding in findings(machine, Consistency.ApplicationConsistent, self.wish.exclude_disks)
+            for finding in obstacles(machine, Consistency.ApplicationConsistent, excluded)
             if finding.blocks and finding.code not in _REPAIRED
         ]
         if blockers:
@@ -84,10 +96,10 @@ class _Repair:
                 advice=" ".join(finding.remedy for finding in blockers),
             )
 
-    async def _check_time(self) -> None:
+    async def _check_time(self, machine: Machine) -> None:
         where = self.target.collection or self.guard.collection(self.target.vm)
-        now = self.arm.clock.utc_now()
-        step = next_step(_anew(self.wish), await read_collection(self.arm, where), now)
+        now = self.arm.time.now()
+        step = next_step(_anew(self.wish), await read_collection(self.arm, where), now, needed_of(machine))
         if isinstance(step, TooEarly):
             raise AppConsistentError(
                 f"The snapshot extension of the VM {self.target.vm.name} was left as it is: the restore point that "
@@ -127,15 +139,28 @@ class _Repair:
 
     async def _remove(self, extension: Extension) -> None:
         """Delete the extension; an exemption needs minutes to be in force, so a policy's no is asked again."""
-        for pause in poll_pauses():
+
+        async def delete() -> bool:
             try:
                 await delete_extension(self.arm, extension, self.target.vm.name)
-                break
             except Forbidden as error:
                 if error.code != "RequestDisallowedByPolicy" or not self.guard.policy:
                     raise
-                await self.arm.sleep(pause, "see the exemption from the guard's policy in force")
+                return False
+            return True
+
+        await until(
+            self.arm, bool, await delete(), delete, lambda _done: "see the exemption from the guard's policy in force"
+        )
         self.steps.append("removed the extension")
+
+    async def _surely_put_back(self) -> str:
+        """Put the guard back, and go on with that when told to end once more."""
+        work = asyncio.ensure_future(self._put_back())
+        while not work.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(work)
+        return work.result()
 
     async def _put_back(self) -> str:
         """Put the guard back; return what to tell where that did not work, empty when all is well."""
@@ -156,18 +181,18 @@ class _Repair:
         self.steps.append("put the guard back")
         return ""
 
-    def _result(self, before: Json, after: Json, outcome: Outcome | None, guard: Json) -> Json:
+    def _result(self, before: ExtensionView, after: ExtensionView, outcome: Outcome | None, guard: Json) -> Json:
         return {
             "changed": True,
-            "snapshot_extension": after,
+            "snapshot_extension": describe_extension(after),
             "installed_by": "restore point",
-            "restore_point": describe(outcome.point) if outcome is not None and outcome.point else {},
+            "restore_point": describe_point(outcome.point) if outcome is not None and outcome.point else {},
             "reason": self.reason,
             "guard": guard,
             "steps": self.steps,
             "diff": {
-                "before": f"{before['type']}: {before['state']}\n",
-                "after": f"{after['type']}: {after['state']}, installed anew\n",
+                "before": f"{before.type}: {before.state}\n",
+                "after": f"{after.type}: {after.state}, installed anew\n",
             },
         }
 

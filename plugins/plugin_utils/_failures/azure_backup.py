@@ -12,9 +12,11 @@ from functools import partial
 
 from .entry import Entry, Example, Retry, Seen
 
-_vms = partial(Entry, docs="Troubleshoot backup errors with Azure VMs", seen=(Seen.BACKUP, Seen.EXTENSION))
+# Each of its codes stands for one cause.
+_backup = partial(Entry, code_tells=True)
+_vms = partial(_backup, docs="Troubleshoot backup errors with Azure VMs", seen=(Seen.BACKUP, Seen.EXTENSION))
 _agent = partial(
-    Entry, docs="Troubleshoot Azure Backup failure: Issues with the agent or extension", seen=(Seen.BACKUP,)
+    _backup, docs="Troubleshoot Azure Backup failure: Issues with the agent or extension", seen=(Seen.BACKUP,)
 )
 
 BACKUP: tuple[Entry, ...] = (

@@ -18,7 +18,7 @@ COMPUTE: tuple[Entry, ...] = (
     _entry(
         key="operation_in_progress",
         codes=("OperationNotAllowed", "Conflict", "AnotherOperationInProgress"),
-        words=r"another ?operation.{0,20}in ?progress|ongoing operation is|conflicting operation",
+        words=r"another ?operation|ongoing operation is|conflicting operation|conflict with a concurrent request",
         cause="Another operation on this resource is running.",
         remedy="Wait until it is finished.",
         retry=Retry.LATER,
@@ -26,6 +26,19 @@ COMPUTE: tuple[Entry, ...] = (
             "OperationNotAllowed",
             "Operation 'Create Restore Point' is not allowed on VM 'web01' since another operation is in progress.",
             409,
+        ),
+    ),
+    _entry(
+        key="resource_moved",
+        codes=("OperationNotAllowed", "Conflict", "BadRequest", "InvalidParameter"),
+        words=r"\b(being|been|was|were) moved\b|move operation",
+        cause="The VM is being moved to another resource group or subscription, or was: its restore points stay where "
+        "they were made, and belong to the resource ID that it had then.",
+        remedy="Wait until the move has ended, and read the inventory anew: under its new ID the VM gets a collection "
+        "of its own.",
+        retry=Retry.FIX_FIRST,
+        example=Example(
+            "OperationNotAllowed", "The operation is not allowed since the resource 'web01' is being moved.", 409
         ),
     ),
     _entry(

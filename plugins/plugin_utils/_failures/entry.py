@@ -62,5 +62,7 @@ class Entry:
     os: str = ""
     words_suffice: bool = False
     """The words are telling under whatever code; the codes are only those under which they were met."""
+    code_tells: bool = False
+    """The codes stand for this cause alone, so they tell as much as words do."""
     writer_failed: bool = False
     """A VSS writer failed, so Azure does not ask the writers in the next attempts."""

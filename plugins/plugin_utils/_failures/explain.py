@@ -7,10 +7,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .._errors import redact
+from .._errors import AppConsistentError, AzureError, CredentialError, redact, sentence
 from .entry import Entry, Retry
 
-__all__ = ("Explanation", "Retry", "application_consistency_is_tried", "explain", "starts_writer_fallback")
+__all__ = (
+    "Explanation",
+    "Retry",
+    "explain",
+    "explain_error",
+    "in_words",
+    "next_step_after",
+    "starts_writer_fallback",
+)
 
 # "VMSnapshot extension", section "VSS writer failures (Windows)": after a writer failed, the next three attempts take
 # file-system-consistent points whatever their schedule; application consistency is tried again from the fourth.
@@ -55,14 +63,31 @@ def explain(code: str, message: str, *, status: int | None = None, os: str | Non
     return Explanation(best.key, best.cause, best.remedy, best.retry, best.docs)
 
 
+def explain_error(error: AppConsistentError, os: str = "") -> Explanation | None:
+    """Explain what Azure or Microsoft Entra ID answered, None where an error is of our own making."""
+    if isinstance(error, AzureError):
+        return explain(error.code, error.azure_message, status=error.status, os=os or None)
+    if isinstance(error, CredentialError) and error.code:
+        return explain(error.code, error.said)
+    return None
+
+
+def next_step_after(error: AppConsistentError) -> str:
+    """Return what to do about an error: what its place of origin knows, else what the catalogue does."""
+    if error.advice:
+        return error.advice
+    explanation = explain_error(error)
+    return explanation.remedy if explanation else ""
+
+
+def in_words(error: AppConsistentError) -> str:
+    """Return the error and what to do about it, for a user."""
+    return f"{sentence(error.message)} {next_step_after(error)}".strip()
+
+
 def starts_writer_fallback(key: str) -> bool:
     """Whether Azure does not ask the VSS writers in the next attempts after this failure."""
     return any(entry.writer_failed for entry in _catalogue() if entry.key == key)
-
-
-def application_consistency_is_tried(attempts_since_writer_failure: int) -> bool:
-    """Whether the next attempt asks the VSS writers again."""
-    return attempts_since_writer_failure >= ATTEMPTS_WITHOUT_WRITERS
 
 
 class _Failure:
@@ -94,7 +119,7 @@ def _fit(entry: Entry, failure: _Failure) -> tuple[bool, bool, bool, bool, int] 
     ):
         return None
     unsure = bool(entry.os) and not failure.os
-    return inner, words, code, status, os - unsure
+    return inner, words or (code and entry.code_tells), code, status, os - unsure
 
 
 _SAYS_TRY_AGAIN = re.compile(r"try again|retry|transient|temporar|timed?[ -]?out|too many requests|busy")

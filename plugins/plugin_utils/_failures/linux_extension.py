@@ -4,7 +4,7 @@
 
 Read in Azure/azure-linux-extensions, VMBackup/main (ExtensionErrorCodeHelper.py and where each code is set). In the
 guest a code stands as a number in `N.status`; in a message it stands by name, as in "StatusCode.FailedPrepostPreScript
-Failed". The codes 0 (application-consistent) and 3 (this request was processed already) are no failures.
+Failed". The codes 0 (application-consistent) and 3 (this request was processed already) are not failures.
 """
 
 from __future__ import annotations

@@ -10,11 +10,14 @@ from .entry import Entry, Example, Retry, Seen
 
 _entry = partial(Entry, docs="Troubleshoot restore point failures", seen=(Seen.RESTORE_POINT,))
 
+# Azure says the same of a restore point and of the snapshot for it, the latter often without a code of its own.
+_AT = r"(restore ?point|snapshot operation)"
+
 RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vss_writers_bad",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}VSS writers?\b.{0,60}\bbad state",
+        words=_AT + r".{0,300}VSS writers?\b.{0,60}\bbad state",
         words_suffice=True,
         cause="One or more VSS writers in the guest were not stable when the snapshot was asked for.",
         remedy="Restart the services that own the failed writers (vss_writers does it), and reboot the VM if they do "
@@ -30,7 +33,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="com_plus_error",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}COM\+ error",
+        words=_AT + r".{0,300}COM\+ error",
         words_suffice=True,
         cause="The Windows service COM+ System Application does not run or does not work.",
         remedy="Restart the service COMSysApp in the guest, then the VM if it persists.",
@@ -60,7 +63,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="msdtc_unreachable",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}Distributed Transaction Coordinator",
+        words=_AT + r".{0,300}Distributed Transaction Coordinator",
         words_suffice=True,
         cause="COM+ in the guest cannot talk to the Distributed Transaction Coordinator.",
         remedy="Set the service MSDTC to log on as Network Service and start it. If it does not start, install it "
@@ -76,7 +79,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vc_redistributable",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}Visual C\+\+",
+        words=_AT + r".{0,300}Visual C\+\+",
         words_suffice=True,
         cause="The Visual C++ redistributable that the snapshot extension brings could not be installed.",
         remedy="Install vcredist2013_x64 from the extension's folder below C:\\Packages\\Plugins, then restart the VM. "
@@ -91,8 +94,8 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     ),
     _entry(
         key="restore_point_limit",
-        codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}snapshot limit",
+        codes=("VMRestorePointClientError", "OperationNotAllowed"),
+        words=_AT + r".{0,300}(snapshot limit|cannot exceed)",
         words_suffice=True,
         cause="A disk has as many snapshots as it may have; a VM can have 500 restore points over all collections.",
         remedy="Delete restore points that are no longer needed, and let retention keep fewer of them.",
@@ -106,7 +109,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="vm_resources",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}inadequate VM resources",
+        words=_AT + r".{0,300}inadequate VM resources",
         words_suffice=True,
         cause="The VM had too little CPU, memory or disk throughput left to take the snapshot in time.",
         remedy="Move the schedule to a quieter hour, or give the VM a larger size.",
@@ -120,7 +123,7 @@ RESTORE_POINTS: tuple[Entry, ...] = (
     _entry(
         key="guest_network",
         codes=("VMRestorePointClientError",),
-        words=r"restore ?point.{0,300}no network connectivity",
+        words=_AT + r".{0,300}no network connectivity",
         words_suffice=True,
         cause="The snapshot extension in the guest reached neither the host nor Azure Storage.",
         remedy="Allow the guest 168.63.129.16 on ports 80, 443 and 32526 past firewall and proxy, and see that DHCP "

@@ -32,7 +32,7 @@ RIGHTS: tuple[Entry, ...] = (
     _lock(
         key="restore_points_locked",
         codes=("ScopeLocked",),
-        words=r"restorePointCollections",
+        words=r"restorePointCollections(?!.{0,300}cannot perform write)",
         cause="A management lock covers the restore points, so old ones cannot be deleted and the limit of 500 comes "
         "nearer.",
         remedy="Remove the lock from the group or subscription that holds the collections, or make the collections "
@@ -42,6 +42,22 @@ RIGHTS: tuple[Entry, ...] = (
             "ScopeLocked",
             "The scope '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/restorePointCollections/web01/"
             "restorePoints/p1' cannot perform delete operation because following scope(s) are locked: "
+            "'/subscriptions/s/resourceGroups/g'. Please remove the lock and try again.",
+            409,
+        ),
+    ),
+    _lock(
+        key="restore_points_read_only",
+        codes=("ScopeLocked",),
+        words=r"restorePointCollections/.{0,300}cannot perform write operation",
+        cause="A management lock of the kind ReadOnly covers the restore points, so none can be made.",
+        remedy="Remove the lock from the group or subscription that holds the collections, or make the collections "
+        "in a group without one (collection_resource_group).",
+        retry=Retry.FIX_FIRST,
+        example=Example(
+            "ScopeLocked",
+            "The scope '/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/restorePointCollections/web01/"
+            "restorePoints/p1' cannot perform write operation because following scope(s) are locked: "
             "'/subscriptions/s/resourceGroups/g'. Please remove the lock and try again.",
             409,
         ),
@@ -66,7 +82,7 @@ RIGHTS: tuple[Entry, ...] = (
         words=r"delet(e|ing|ion)",
         cause="An Azure Policy with the effect denyAction forbids this deletion, as this collection's guard can.",
         remedy="Exempt the resource from the policy assignment for as long as it takes. For the snapshot extension, "
-        "snapshot_extension_guard state=lifted does so, and snapshot_extension state=repaired with policy_guard.",
+        "snapshot_extension_guard state=lifted does so, and snapshot_extension state=repaired with method=both.",
         retry=Retry.FIX_FIRST,
         docs="Azure Policy definitions denyAction effect",
         example=Example(
@@ -80,8 +96,9 @@ RIGHTS: tuple[Entry, ...] = (
         key="denied_by_policy",
         codes=("RequestDisallowedByPolicy",),
         cause="An Azure Policy with the effect deny forbids this, for example for want of a tag or for its region.",
-        remedy="Fulfil the policy that the message names, or exempt the resource from it. The snapshot extension's "
-        "types VMSnapshot and VMSnapshotLinux have to be allowed.",
+        remedy="Fulfil the policy that the message names, or exempt the resource from it. Restore point collections "
+        "get tags, name and group from collection_tags, collection_name and collection_resource_group; of the snapshot "
+        "extension, the types VMSnapshot and VMSnapshotLinux have to be allowed.",
         retry=Retry.FIX_FIRST,
         example=Example(
             "RequestDisallowedByPolicy",

@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import enum
+import typing as t
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from .._errors import AppConsistentError, AzureError, DeadlineExceeded, sentence
-from .._failures.explain import explain, starts_writer_fallback
+from .._azure.obstacle import Obstacle, ObstacleResult
+from .._errors import AppConsistentError, DeadlineExceeded, sentence
+from .._failures.explain import explain
 from .._json import Json
-from .._readiness.machine import Finding
+from .._restore_points.holding import Needed
 from .._restore_points.next_step import Wish
-from .._restore_points.points import Consistency, RestorePoint, describe
-from .._restore_points.retention import Pruned
+from .._restore_points.points import Consistency, PointResult, RestorePoint, describe_point
+from .._restore_points.retention import Pruned, RetentionResult
+from .._task.results import notes_of, short_cause, worded
+from .._task.table import Column
 
 
 class Verdict(enum.Enum):
@@ -28,6 +32,7 @@ class Verdict(enum.Enum):
     FRESH = "fresh"
     PLANNED = "planned"
     DEGRADED = "degraded"
+    INCOMPLETE = "incomplete"
     REFUSED = "refused"
     FAILED = "failed"
     RUNNING = "running"
@@ -35,6 +40,30 @@ class Verdict(enum.Enum):
 
 
 GOOD = (Verdict.REACHED, Verdict.FRESH, Verdict.PLANNED)
+
+
+class OutcomeResult(t.TypedDict):
+    """The result for one machine, as modules return it; `next_attempt` is ISO 8601 in UTC, or empty."""
+
+    vm_id: str
+    verdict: str
+    ok: bool
+    changed: bool
+    consistency_requested: str
+    consistency_reached: str
+    minimum_consistency: str
+    degraded: bool
+    disks_missing: list[str]
+    restore_point: PointResult | dict[str, t.Never]
+    restore_point_collection_id: str
+    operation: str
+    seconds: float
+    cause: str
+    advice: str
+    failure: Json
+    findings: list[ObstacleResult]
+    next_attempt: str
+    retention: RetentionResult | dict[str, t.Never]
 
 
 @dataclass(frozen=True)
@@ -55,20 +84,51 @@ class Outcome:
     cause: str = ""
     advice: str = ""
     failure: Json = field(default_factory=dict)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Obstacle, ...] = ()
     next_attempt: datetime | None = None
     pruned: Pruned | None = None
+    # Ids of the disks of the machine that its point lacks.
+    disks_missing: tuple[str, ...] = ()
+    # Words of exclude_disks that name no disk of this machine; None where it was not read.
+    strange_disks: tuple[str, ...] | None = None
 
     @property
     def good(self) -> bool:
         return self.verdict in GOOD
 
     @property
+    def word(self) -> str:
+        return self.verdict.value
+
+    @property
+    def told_of_disks(self) -> str:
+        """Return a sentence about words of exclude_disks that name none of the machine's; empty without any."""
+        words = ", ".join(self.strange_disks or ())
+        return f"{self.host} has no disk {words}, which its exclude_disks names" if words else ""
+
+    def notes(self) -> str:
+        if self.verdict is Verdict.PLANNED:
+            return "would be made"
+        if self.good:
+            return self.pruned.warning if self.pruned else ""
+        return notes_of(self.cause, self.advice)
+
+    def statistics(self) -> Json:
+        return {
+            # A planned point is none: what reads this (a report, a later job) asks for what is there.
+            "ok": self.good and self.verdict is not Verdict.PLANNED,
+            "verdict": self.word,
+            "reached": self.reached.label,
+            "point": self.point.name if self.point else "",
+            "cause": short_cause(self.cause),
+        }
+
+    @property
     def reached(self) -> Consistency:
         """What the point is worth: nothing before Azure says that it is finished."""
         return self.point.consistency if self.point is not None and self.point.finished else Consistency.NONE
 
-    def describe(self) -> Json:
+    def describe(self) -> OutcomeResult:
         return {
             "vm_id": self.vm_id,
             "verdict": self.verdict.value,
@@ -78,7 +138,8 @@ class Outcome:
             "consistency_reached": self.reached.label,
             "minimum_consistency": self.minimum.label,
             "degraded": self.verdict is Verdict.DEGRADED,
-            "restore_point": describe(self.point) if self.point else {},
+            "disks_missing": list(self.disks_missing),
+            "restore_point": describe_point(self.point) if self.point else {},
             "restore_point_collection_id": self.collection_id,
             "operation": self.operation,
             "seconds": round(self.seconds, 1),
@@ -91,8 +152,18 @@ class Outcome:
         }
 
 
-def judge(outcome: Outcome, point: RestorePoint, wish: Wish, os: str) -> Outcome:
+_SHORT = {"ApplicationConsistent": "application", "FileSystemConsistent": "file system", "CrashConsistent": "crash"}
+COLUMNS = (
+    Column[Outcome]("asked", lambda outcome: _SHORT.get(outcome.requested.label, "-")),
+    Column[Outcome]("reached", lambda outcome: _SHORT.get(outcome.reached.label, "-")),
+    Column[Outcome]("seconds", lambda outcome: f"{outcome.seconds:.0f}"),
+)
+
+
+def judge(outcome: Outcome, point: RestorePoint, wish: Wish, os: str, needed: Needed) -> Outcome:
     """Return the verdict on a point that Azure has finished, well or not."""
+    if point.finished and not needed.held_by(point):
+        return _incomplete(outcome, point, needed)
     if point.finished and point.consistency >= wish.minimum:
         return replace(outcome, point=point, verdict=Verdict.REACHED)
     outcome = replace(outcome, point=point)
@@ -112,19 +183,22 @@ def judge(outcome: Outcome, point: RestorePoint, wish: Wish, os: str) -> Outcome
     return replace(outcome, verdict=Verdict.DEGRADED, cause=cause, advice=advice)
 
 
+def _incomplete(outcome: Outcome, point: RestorePoint, needed: Needed) -> Outcome:
+    missing = needed.missing_in(point)
+    if needed.is_source_of(point):
+        cause = f"The restore point {point.name} lacks the disks {', '.join(missing)}"
+        advice = "Run this again for a point with them, or name them in exclude_disks if they are left out on purpose."
+    else:
+        cause = f"The restore point {point.name} does not hold this VM: Azure names another vmId as its source"
+        advice = "Run this again for a point of this VM."
+    return replace(outcome, point=point, verdict=Verdict.INCOMPLETE, cause=cause, advice=advice, disks_missing=missing)
+
+
 def from_error(outcome: Outcome, error: AppConsistentError, os: str = "") -> Outcome:
     """Return the verdict on an error that stopped the work on one machine."""
     verdict = Verdict.RUNNING if isinstance(error, DeadlineExceeded) else Verdict.FAILED
-    cause, advice, failure = error.message, error.advice, error.details()
-    if isinstance(error, AzureError):
-        explanation = explain(error.code, error.azure_message, status=error.status, os=os or None)
-        advice = explanation.remedy
-        failure = {**failure, "key": explanation.key, "retry": explanation.retry.value}
-        if explanation.key != "unknown":
-            cause = f"{explanation.cause} Azure said: {error.code}: {error.azure_message}"
-        if starts_writer_fallback(explanation.key):
-            advice += " Azure takes file-system-consistent points for the next three attempts after such a failure."
-    return replace(outcome, verdict=verdict, cause=cause, advice=advice, failure=failure)
+    told = worded(error, os)
+    return replace(outcome, verdict=verdict, cause=told.cause, advice=told.advice, failure=told.failure)
 
 
 def shortfall(reached: Consistency, os: str) -> tuple[str, str]:
@@ -140,6 +214,11 @@ def shortfall(reached: Consistency, os: str) -> tuple[str, str]:
         return (
             "The guest's pre- or post-script is missing, was refused or failed, so Azure froze the file systems only",
             "Deploy the scripts with the role linux_scripts and look at the last run with guest_snapshot_info.",
+        )
+    if reached is Consistency.NONE:
+        return (
+            "Azure's answer does not say which consistency the point has, so it counts as none",
+            "Look at it with restore_point_info in a while, and run this again.",
         )
     return (
         "Azure took a crash-consistent point: the guest was not asked at all",

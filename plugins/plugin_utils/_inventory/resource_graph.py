@@ -12,6 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from .._azure.arm import Arm
+from .._azure.links import note_page
 from .._errors import AzureError, InvalidInput
 from .._json import Json, children, text
 
@@ -36,6 +37,7 @@ async def rows(
     """
     found: list[Json] = []
     token = ""
+    seen: set[str] = set()
     while True:
         options: Json = {"$top": LARGEST_PAGE, "resultFormat": "objectArray"}
         if token:
@@ -49,6 +51,7 @@ async def rows(
         found.extend(children(answer, "data"))
         token = text(answer, "$skipToken")
         if token:
+            note_page(seen, token, doing)
             continue
         total = answer.get("totalRecords")
         if text(answer, "resultTruncated").lower() == "true" or (isinstance(total, int) and len(found) < total):

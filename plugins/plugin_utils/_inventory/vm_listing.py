@@ -13,9 +13,13 @@ from dataclasses import dataclass
 
 from .._azure.arm import Arm
 from .._azure.machine import SNAPSHOT_PUBLISHER, SNAPSHOT_TYPES
+from .._azure.optional import read_or_note
 from .._json import Json, child, children, text
-from .._restore_points.points import RESTORE_POINT_API
+from .._restore_points.points import list_collections
 from .resource_graph import literal, rows
+
+PATIENCE = 120.0
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -97,39 +101,63 @@ def public_addresses_query() -> str:
     )
 
 
-async def list_machines(arm: Arm, wanted: Filter, *, with_protection: bool, with_addresses: bool) -> list[Json]:
-    """Return the variables of each machine, in the order of their ids."""
+@dataclass(frozen=True)
+class Listing:
+    """The variables of each machine, in the order of their ids, and what else was wanted and could not be read."""
+
+    machines: list[Json]
+    unread: list[str]
+
+
+async def list_machines(
+    arm: Arm, wanted: Filter, *, with_protection: bool, with_addresses: bool, patience: float = PATIENCE
+) -> Listing:
+    """List the machines; raise an AppConsistentError only where they themselves cannot be read.
+
+    `patience` is in seconds, for all that is only good to know of them.
+    """
+    unread: list[str] = []
     scope = {"subscriptions": wanted.subscriptions, "management_groups": wanted.management_groups}
     # One after the other: each answer says how much of the quota is left for the next query.
     machines = await rows(arm, machines_query(wanted), doing="list the virtual machines", **scope)
-    extensions = await rows(arm, extensions_query(), doing="list the snapshot extensions", **scope)
-    of_machine = {text(row, "id").lower().partition("/extensions/")[0]: row for row in extensions}
-    found = [_variables(row, of_machine.get(text(row, "id").lower())) for row in machines if text(row, "id")]
+    arm = arm.until(arm.clock.monotonic() + patience)
+
+    async def optional(query: str, doing: str) -> list[Json] | None:
+        return await read_or_note(unread, rows(arm, query, doing=doing, **scope))
+
+    extensions = await optional(extensions_query(), "list the snapshot extensions")
+    of_machine = {text(row, "id").lower().partition("/extensions/")[0]: row for row in extensions or ()}
+    unknown: Json = {"state": UNKNOWN}
+    found = [
+        _variables(row, unknown if extensions is None else of_machine.get(text(row, "id").lower()))
+        for row in machines
+        if text(row, "id")
+    ]
     if with_addresses:
-        interfaces = await rows(arm, interfaces_query(), doing="list the network interfaces", **scope)
+        interfaces = await optional(interfaces_query(), "list the network interfaces") or []
         publics = (
-            await rows(arm, public_addresses_query(), doing="list the public IP addresses", **scope)
+            await optional(public_addresses_query(), "list the public IP addresses")
             if any(_public_id(configuration) for row in interfaces for configuration in _configurations(row))
             else []
         )
-        known = addresses(interfaces, {text(row, "id").lower(): text(row, "address") for row in publics})
+        known = addresses(interfaces, {text(row, "id").lower(): text(row, "address") for row in publics or ()})
         for machine in found:
             machine |= known.get(machine["azure_vm_id"].lower(), addresses_of([]))
     if with_protection:
         subscriptions = sorted({machine["azure_subscription_id"] for machine in found})
-        sources = set().union(*await asyncio.gather(*(_sources(arm, name) for name in subscriptions)))
+        read = await asyncio.gather(*(read_or_note(unread, _sources(arm, name)) for name in subscriptions))
+        sources = dict(zip(subscriptions, read, strict=True))
         for machine in found:
-            machine["azure_restore_point_collection"] = machine["azure_vm_id"].lower() in sources
-    return found
+            # Where the list was not read, no group says anything of it.
+            if (protected := sources[machine["azure_subscription_id"]]) is not None:
+                machine["azure_restore_point_collection"] = machine["azure_vm_id"].lower() in protected
+    return Listing(found, unread)
 
 
 async def _sources(arm: Arm, subscription: str) -> set[str]:
     """Return the ids (in lower case) of what the subscription's restore point collections are of."""
-    collections = await arm.pages(
-        f"/subscriptions/{subscription}/providers/Microsoft.Compute/restorePointCollections",
-        RESTORE_POINT_API,
-        doing=f"list the restore point collections of the subscription {subscription}",
-    )
+    doing = f"list the restore point collections of the subscription {subscription}"
+    collections = await list_collections(arm, subscription, doing)
     return {text(child(child(item, "properties"), "source"), "id").lower() for item in collections}
 
 
@@ -200,12 +228,11 @@ def _variables(row: Json, extension: Json | None) -> Json:
 
 
 def extension_state(extension: Json | None) -> str:
-    """Return missing, healthy, failed or updating."""
+    """Return missing, healthy, failed, updating, or unknown where it could not be read."""
     if extension is None:
         return "missing"
-    return {"succeeded": "healthy", "failed": "failed", "canceled": "failed"}.get(
-        text(extension, "state").lower(), "updating"
-    )
+    known = {"succeeded": "healthy", "failed": "failed", "canceled": "failed", UNKNOWN: UNKNOWN}
+    return known.get(text(extension, "state").lower(), "updating")
 
 
 def groups(machine: Json) -> list[str]:

@@ -4,7 +4,7 @@
 """Can this machine get a point of the consistency that is asked for? Findings, not exceptions.
 
 What is judged here stands in the machine's own description, so the fleet's preflight costs no request more. What lies
-around a machine (locks, policies, other owners of points) is judged in `_readiness_surroundings`.
+around a machine (locks, policies, other owners of points) is judged in `surroundings`.
 
 Azure begins a restore point only when every extension of the machine is provisioned, so a failed extension of
 somebody else is as much in the way as a stopped machine (azure-compute-docs,
@@ -16,11 +16,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from .._azure.finding import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Finding
 from .._azure.machine import SNAPSHOT_PUBLISHER, Machine
+from .._azure.obstacle import EXTENSION_PAGE, MATRIX, TROUBLESHOOTING, Obstacle
 from .._restore_points.points import Consistency
-
-__all__ = ("Finding", "findings", "in_transition")
 
 # Disks that a crash-consistent point cannot take (azure-compute-docs, concepts-restore-points.md, support matrix).
 NO_CRASH_KINDS = ("ultrassd_lrs", "premiumv2_lrs")
@@ -35,7 +33,7 @@ _BOOST_SIZE = re.compile(r"_v([6-9]|\d\d)\b", re.IGNORECASE)
 _CONFIDENTIAL_PREVIEW = re.compile(r"_v6\b", re.IGNORECASE)
 
 
-def findings(machine: Machine, wanted: Consistency, exclude_disks: t.Sequence[str] = ()) -> tuple[Finding, ...]:
+def obstacles(machine: Machine, wanted: Consistency, exclude_disks: t.Sequence[str] = ()) -> tuple[Obstacle, ...]:
     """Return what stands in the way of a point, what blocks first."""
     excluded = {disk.lower() for disk in exclude_disks}
     found = [*_kind(machine), *_disks(machine, wanted, excluded)]
@@ -52,9 +50,9 @@ def in_transition(machine: Machine) -> tuple[str, ...]:
     return tuple(extension.name for extension in machine.extensions if extension.in_transition)
 
 
-def _power(machine: Machine) -> t.Iterator[Finding]:
+def _power(machine: Machine) -> t.Iterator[Obstacle]:
     if machine.power != "running":
-        yield Finding(
+        yield Obstacle(
             "vm_not_running",
             True,
             f"The VM is {machine.power or 'in an unknown power state'}; only a running one can be made "
@@ -64,10 +62,10 @@ def _power(machine: Machine) -> t.Iterator[Finding]:
         )
 
 
-def _agent(machine: Machine) -> t.Iterator[Finding]:
+def _agent(machine: Machine) -> t.Iterator[Obstacle]:
     if machine.power == "running" and not machine.agent_ready:
         said = f" ({machine.agent_message.rstrip('. ')})" if machine.agent_message else ""
-        yield Finding(
+        yield Obstacle(
             "agent_not_ready",
             True,
             f"The guest agent is not ready{said}",
@@ -77,10 +75,10 @@ def _agent(machine: Machine) -> t.Iterator[Finding]:
         )
 
 
-def _extensions(machine: Machine) -> t.Iterator[Finding]:
+def _extensions(machine: Machine) -> t.Iterator[Obstacle]:
     for extension in machine.extensions:
         if extension.looks_like_it:
-            yield Finding(
+            yield Obstacle(
                 "unknown_publisher",
                 False,
                 f"The extension {extension.name} is of the type {extension.publisher}.{extension.type}, which is not "
@@ -91,7 +89,7 @@ def _extensions(machine: Machine) -> t.Iterator[Finding]:
         if extension.provisioned:
             continue
         if extension.in_transition:
-            yield Finding(
+            yield Obstacle(
                 "extension_in_transition",
                 True,
                 f"Azure is still working on the extension {extension.name} ({extension.state})",
@@ -101,7 +99,7 @@ def _extensions(machine: Machine) -> t.Iterator[Finding]:
             continue
         said = f": {extension.message.rstrip('. ')}" if extension.message else ""
         if extension.takes_snapshots:
-            yield Finding(
+            yield Obstacle(
                 "snapshot_extension_failed",
                 True,
                 f"The snapshot extension {extension.name} is {extension.state or 'in no state'}{said}",
@@ -109,7 +107,7 @@ def _extensions(machine: Machine) -> t.Iterator[Finding]:
                 EXTENSION_PAGE,
             )
         else:
-            yield Finding(
+            yield Obstacle(
                 "foreign_extension_failed",
                 True,
                 f"The extension {extension.name} ({extension.publisher}.{extension.type}) is "
@@ -120,11 +118,11 @@ def _extensions(machine: Machine) -> t.Iterator[Finding]:
             )
 
 
-def _guest(machine: Machine) -> t.Iterator[Finding]:
+def _guest(machine: Machine) -> t.Iterator[Obstacle]:
     extension, handler = machine.snapshot_extension, machine.snapshot_handler
     if extension is not None and extension.provisioned and machine.agent_ready and machine.handlers is not None:
         if handler is None:
-            yield Finding(
+            yield Obstacle(
                 "snapshot_handler_missing",
                 False,
                 f"Azure lists the extension {extension.name}, but the guest agent reports no handler for it: it was "
@@ -135,7 +133,7 @@ def _guest(machine: Machine) -> t.Iterator[Finding]:
             )
         elif not handler.ready:
             said = f": {handler.message.rstrip('. ')}" if handler.message else ""
-            yield Finding(
+            yield Obstacle(
                 "snapshot_handler_not_ready",
                 False,
                 f"The guest agent reports the handler of {extension.name} as not ready{said}",
@@ -144,7 +142,7 @@ def _guest(machine: Machine) -> t.Iterator[Finding]:
                 EXTENSION_PAGE,
             )
     if machine.reboot_pending:
-        yield Finding(
+        yield Obstacle(
             "reboot_pending",
             False,
             "Windows waits for a restart, during which VSS writers and the agent may not work",
@@ -153,7 +151,7 @@ def _guest(machine: Machine) -> t.Iterator[Finding]:
         )
     for pattern, words in UNSUPPORTED_SYSTEMS:
         if re.search(pattern, machine.os_name, re.IGNORECASE):
-            yield Finding(
+            yield Obstacle(
                 "system_not_supported",
                 False,
                 f"The guest runs {machine.os_name} {machine.os_version}".rstrip() + f"; {words}",
@@ -162,10 +160,10 @@ def _guest(machine: Machine) -> t.Iterator[Finding]:
             )
 
 
-def _kind(machine: Machine) -> t.Iterator[Finding]:
+def _kind(machine: Machine) -> t.Iterator[Obstacle]:
     if machine.security_type.lower() == "confidentialvm":
         preview = _CONFIDENTIAL_PREVIEW.search(machine.size) is not None
-        yield Finding(
+        yield Obstacle(
             "confidential_vm",
             not preview,
             "This is a confidential VM, which restore points do not support"
@@ -175,10 +173,10 @@ def _kind(machine: Machine) -> t.Iterator[Finding]:
         )
 
 
-def _changes(machine: Machine) -> t.Iterator[Finding]:
+def _changes(machine: Machine) -> t.Iterator[Obstacle]:
     state = machine.state.lower()
     if state in ("creating", "updating", "deleting", "migrating"):
-        yield Finding(
+        yield Obstacle(
             "vm_is_changing",
             False,
             f"Azure is working on the VM itself ({machine.state}); a restore point fails when the VM changes meanwhile",
@@ -186,7 +184,7 @@ def _changes(machine: Machine) -> t.Iterator[Finding]:
             TROUBLESHOOTING,
         )
     elif state == "failed":
-        yield Finding(
+        yield Obstacle(
             "vm_change_failed",
             False,
             "The last change to the VM failed",
@@ -195,12 +193,12 @@ def _changes(machine: Machine) -> t.Iterator[Finding]:
         )
 
 
-def _disks(machine: Machine, wanted: Consistency, excluded: set[str]) -> t.Iterator[Finding]:
+def _disks(machine: Machine, wanted: Consistency, excluded: set[str]) -> t.Iterator[Obstacle]:
     for disk in machine.disks:
         if disk.id and disk.id.lower() in excluded:
             continue
         if disk.ephemeral:
-            yield Finding(
+            yield Obstacle(
                 "ephemeral_os_disk",
                 True,
                 f"The disk {disk.name} is an ephemeral OS disk, which restore points do not support",
@@ -208,7 +206,7 @@ def _disks(machine: Machine, wanted: Consistency, excluded: set[str]) -> t.Itera
                 MATRIX,
             )
         elif not disk.id:
-            yield Finding(
+            yield Obstacle(
                 "unmanaged_disk",
                 True,
                 f"The disk {disk.name} is not a managed disk, which restore points do not support",
@@ -217,7 +215,7 @@ def _disks(machine: Machine, wanted: Consistency, excluded: set[str]) -> t.Itera
             )
         elif wanted is Consistency.CrashConsistent and (disk.kind.lower() in NO_CRASH_KINDS or disk.write_accelerator):
             kind = "write-accelerated" if disk.write_accelerator else disk.kind
-            yield Finding(
+            yield Obstacle(
                 "disk_not_for_crash_consistent",
                 True,
                 f"The disk {disk.name} is {kind}, which a crash-consistent point cannot take",
@@ -226,13 +224,13 @@ def _disks(machine: Machine, wanted: Consistency, excluded: set[str]) -> t.Itera
             )
 
 
-def _several_disks(machine: Machine, excluded: set[str]) -> t.Iterator[Finding]:
+def _several_disks(machine: Machine, excluded: set[str]) -> t.Iterator[Obstacle]:
     """Crash consistency across disks has exceptions that nobody sees in the result."""
     disks = [disk for disk in machine.disks if disk.id.lower() not in excluded]
     cached = [disk.name for disk in disks if disk.caching.lower() == "readwrite"]
     if len(disks) > 1 and (cached or (len(disks) > 2 and _BOOST_SIZE.search(machine.size))):
         why = f"{', '.join(cached)} with read/write host caching" if cached else f"the size {machine.size}"
-        yield Finding(
+        yield Obstacle(
             "crash_not_across_disks",
             False,
             f"A crash-consistent point of this VM is not consistent across its {len(disks)} disks, because of {why}",

@@ -6,19 +6,26 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import typing as t
 
 from .._azure.arm import Arm
 from .._azure.resource_ids import VmId, same_id
+from .._errors import InvalidInput
 from .._json import child, text
 from .points import (
-    RESTORE_POINT_API,
     Collection,
     CollectionId,
     Consistency,
     RestorePoint,
     check_owner,
+    list_collections,
     read_collection,
+)
+
+_COLLECTION_ID = re.compile(
+    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]+/providers/Microsoft\.Compute/restorePointCollections/[^/]+/?",
+    re.IGNORECASE,
 )
 
 
@@ -33,15 +40,12 @@ async def collections_of(arm: Arm, vm: VmId, where: CollectionId, *, everywhere:
             return []
         check_owner(collection, vm.path, f"the VM {vm.name}")
         return [collection]
-    items = await arm.pages(
-        f"/subscriptions/{vm.subscription}/providers/Microsoft.Compute/restorePointCollections",
-        RESTORE_POINT_API,
-        doing=f"list the restore point collections of the subscription of the VM {vm.name}",
-    )
+    doing = f"list the restore point collections of the subscription of the VM {vm.name}"
+    items = await list_collections(arm, vm.subscription, doing)
     paths = [
         text(item, "id") for item in items if same_id(text(child(child(item, "properties"), "source"), "id"), vm.path)
     ]
-    read = await asyncio.gather(*(read_collection(arm, _collection_id(path)) for path in sorted(paths)))
+    read = await asyncio.gather(*(read_collection(arm, collection_at(path)) for path in sorted(paths)))
     return [collection for collection in read if collection is not None]
 
 
@@ -55,6 +59,17 @@ def newest_good(points: t.Sequence[RestorePoint]) -> RestorePoint | None:
     return max(good, key=lambda point: str(point.created), default=None)
 
 
-def _collection_id(path: str) -> CollectionId:
+def collection_at(path: str) -> CollectionId:
     parts = path.strip("/").split("/")
     return CollectionId(parts[1], parts[3], parts[-1])
+
+
+def parse_collection_id(given: str) -> CollectionId:
+    """Return where the collection of that resource id is; raise InvalidInput for what is not such an id."""
+    if not _COLLECTION_ID.fullmatch(given.strip()):
+        raise InvalidInput(
+            f"The option id is {given!r}, which is not the resource ID of a restore point collection",
+            advice="It has the form /subscriptions/<guid>/resourceGroups/<group>/providers/Microsoft.Compute/"
+            "restorePointCollections/<name>; restore_point_info returns it.",
+        )
+    return collection_at(given.strip())

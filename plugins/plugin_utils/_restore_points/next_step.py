@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from .._errors import InvalidInput
-from .points import Collection, Consistency, RestorePoint, attempt_of, point_name, window_key
+from .holding import Needed
+from .names import Naming, of_schedule, window_key
+from .place import Place
+from .points import Collection, Consistency, RestorePoint
 from .retention import Retention
 
 # Least time between two points of one machine: the support matrix (azure-compute-docs, concepts-restore-points.md)
@@ -20,6 +22,11 @@ LEAST_INTERVAL = {
     Consistency.ApplicationConsistent: timedelta(hours=3),
     Consistency.CrashConsistent: timedelta(hours=1),
 }
+
+
+def least_interval(consistency: Consistency, wanted: timedelta | None) -> timedelta:
+    """Return the least time between two points: what is wanted, else what Azure supports."""
+    return LEAST_INTERVAL[consistency] if wanted is None else wanted
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,8 @@ class Wish:
     consistency: Consistency = Consistency.ApplicationConsistent
     minimum: Consistency = Consistency.ApplicationConsistent
     min_interval: timedelta | None = None
-    collection_group: str = ""
+    place: Place = field(default_factory=Place)
+    # Ids, names or LUNs of disks; a machine leaves out those that are its own.
     exclude_disks: tuple[str, ...] = ()
     wait: bool = True
     timeout: timedelta = timedelta(hours=1)
@@ -47,7 +55,11 @@ class Wish:
 
     @property
     def interval(self) -> timedelta:
-        return LEAST_INTERVAL[self.consistency] if self.min_interval is None else self.min_interval
+        return least_interval(self.consistency, self.min_interval)
+
+    def naming(self, now: datetime) -> Naming:
+        """Return the names of the points that are wanted at this time."""
+        return Naming(self.schedule, self.key or window_key(now, self.max_age), keyed=bool(self.key))
 
 
 @dataclass(frozen=True)
@@ -82,44 +94,55 @@ class Make:
 Step = Keep | Adopt | TooEarly | Make
 
 
-def next_step(wish: Wish, collection: Collection | None, now: datetime) -> Step:
-    """Decide for one machine. The same state at the same time always gives the same names."""
+def next_step(wish: Wish, collection: Collection | None, now: datetime, needed: Needed) -> Step:
+    """Decide for one machine. The same state at the same time always gives the same names.
+
+    Points of an earlier machine of the name only keep their names taken.
+    """
     points = collection.points if collection else ()
+    own = tuple(point for point in points if needed.is_source_of(point))
     if wish.name:
-        return _named_step(wish, points, now)
-    key = wish.key or window_key(now, wish.max_age)
-    attempts = {attempt_of(point.name, wish.schedule, key): point for point in points}
+        return _named_step(wish, points, now, needed)
+    naming = wish.naming(now)
+    attempts = {naming.attempt_of(point.name): point for point in points}
     attempts.pop(0, None)
     candidates = (
-        list(attempts.values()) if wish.key else [point for point in points if of_schedule(point, wish.schedule)]
+        list(attempts.values()) if wish.key else [point for point in points if of_schedule(point.name, wish.schedule)]
     )
-    good = [point for point in candidates if is_good(point, wish, now)]
+    candidates = [point for point in candidates if needed.is_source_of(point)]
+    good = [point for point in candidates if is_good(point, wish, now) and needed.held_by(point)]
     if good:
         return Keep(good[-1])
     making = [point for point in candidates if point.in_progress]
     if making:
         return Adopt(making[-1])
-    return _unless_too_early(wish, points, now, point_name(wish.schedule, key, max(attempts, default=0) + 1))
+    return _unless_too_early(wish, own, now, naming.name(max(attempts, default=0) + 1))
 
 
-def _named_step(wish: Wish, points: tuple[RestorePoint, ...], now: datetime) -> Step:
+def _named_step(wish: Wish, points: tuple[RestorePoint, ...], now: datetime, needed: Needed) -> Step:
     point = next((point for point in points if point.name.lower() == wish.name.lower()), None)
     if point is None:
-        return _unless_too_early(wish, points, now, wish.name)
+        own = tuple(point for point in points if needed.is_source_of(point))
+        return _unless_too_early(wish, own, now, wish.name)
+    if not needed.is_source_of(point):
+        raise InvalidInput(
+            f"The restore point {point.name} exists already and holds an earlier VM of this name, not this one",
+            advice="Choose another name, or delete the point if nobody needs the earlier VM.",
+        )
     if point.in_progress:
         return Adopt(point)
-    if point.finished and point.consistency >= wish.minimum and _as_asked(point, wish):
+    if point.finished and (missing := needed.missing_in(point)):
+        raise InvalidInput(
+            f"The restore point {point.name} exists already and lacks the disks {', '.join(missing)}",
+            advice="Choose another name, or name these disks in exclude_disks if they are left out on purpose.",
+        )
+    if point.finished and point.consistency >= wish.minimum and point.asked_for is wish.consistency:
         return Keep(point)
     state = point.consistency.label if point.finished else point.state
     raise InvalidInput(
         f"The restore point {point.name} exists already and is {state}, but {wish.consistency.label} was asked for",
         advice="A restore point cannot be changed: choose another name, or delete this one first.",
     )
-
-
-def _as_asked(point: RestorePoint, wish: Wish) -> bool:
-    """Tell whether a finished point can have come from this wish: crash-consistent ones are asked for by name."""
-    return (point.consistency is Consistency.CrashConsistent) == (wish.consistency is Consistency.CrashConsistent)
 
 
 def _unless_too_early(wish: Wish, points: tuple[RestorePoint, ...], now: datetime, name: str) -> Step:
@@ -136,21 +159,7 @@ def is_good(point: RestorePoint, wish: Wish, now: datetime) -> bool:
     return bool(wish.key) or (point.created is not None and now - point.created < wish.max_age)
 
 
-def of_schedule(point: RestorePoint, schedule: str) -> bool:
-    """Tell whether a name is one that this schedule makes: the schedule, a key and perhaps the attempt."""
-    return re.match(rf"{re.escape(schedule)}-", point.name, re.IGNORECASE) is not None
-
-
 def _last_of_kind(points: tuple[RestorePoint, ...], asked: Consistency) -> RestorePoint | None:
-    """Return the newest point that was asked for as `asked`; a failed one counts, Azure counted it too.
-
-    What Azure says of a point is what was reached. Only crash-consistent ones can be asked for by name, so all
-    others (and failed ones, which say nothing) were asked for as application-consistent.
-    """
-    crash = asked is Consistency.CrashConsistent
-    kin = [
-        point
-        for point in points
-        if point.created is not None and (point.consistency is Consistency.CrashConsistent) == crash
-    ]
+    """Return the newest point that was asked for as `asked`; a failed one counts, Azure counted it too."""
+    kin = [point for point in points if point.created is not None and point.asked_for is asked]
     return kin[-1] if kin else None

@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
-from .._azure.resource_ids import check_name
-from .._durations import parse
+from .._durations import parse_duration
 from .._errors import InvalidInput
 from .._json import Json
+from .names import check_schedule
 from .next_step import Wish
-from .points import LONGEST_NAME, Consistency
+from .place import read_place
+from .points import Consistency
 from .retention import Retention
 
 CONSISTENCIES = ["ApplicationConsistent", "FileSystemConsistent", "CrashConsistent"]
 
+# Documented in the fragment appconsistent.azure.wish.PLACE.
+PLACE_SPEC: dict[str, Json] = {"collection_resource_group": {"type": "str"}, "collection_name": {"type": "str"}}
 # Documented in the fragment appconsistent.azure.wish.
 WISH_SPEC: dict[str, Json] = {
     "consistency": {
@@ -24,7 +27,8 @@ WISH_SPEC: dict[str, Json] = {
     },
     "minimum_consistency": {"type": "str", "choices": CONSISTENCIES},
     "exclude_disks": {"type": "list", "elements": "str", "default": []},
-    "collection_resource_group": {"type": "str"},
+    **PLACE_SPEC,
+    "collection_tags": {"type": "dict", "default": {}},
     "min_interval": {"type": "str"},
     "timeout": {"type": "str", "default": "1h"},
 }
@@ -43,6 +47,14 @@ RETENTION_SPEC: dict[str, Json] = {
 }
 
 
+# What the protection plan of one machine can say. How long the task may take is not the machine's to say.
+PLAN_SPEC: dict[str, Json] = {
+    name: {part: value for part, value in spec.items() if part != "default"}
+    for name, spec in {**WISH_SPEC, **SCHEDULE_SPEC, **RETENTION_SPEC}.items()
+    if name != "timeout"
+}
+
+
 def read_wish(params: Json) -> Wish:
     """Return the wish that the options express; raise InvalidInput that names the option."""
     consistency = Consistency.read(params["consistency"])
@@ -55,22 +67,19 @@ def read_wish(params: Json) -> Wish:
     interval = params.get("min_interval")
     schedule = params.get("schedule") or Wish.schedule
     key = params.get("schedule_key") or ""
-    # 20 characters stay for a window and an attempt.
-    check_name(schedule, "schedule", LONGEST_NAME - 20)
-    if key:
-        check_name(f"{schedule}-{key}", "schedule and schedule_key together", LONGEST_NAME - 4)
+    check_schedule(schedule, key)
     return Wish(
         schedule=schedule,
         name=params.get("name") or "",
         key=key,
-        max_age=parse(params.get("max_age") or "24h", "max_age"),
+        max_age=parse_duration(params.get("max_age") or "24h", "max_age"),
         consistency=consistency,
         minimum=minimum,
-        min_interval=parse(interval, "min_interval") if interval else None,
-        collection_group=params.get("collection_resource_group") or "",
+        min_interval=parse_duration(interval, "min_interval") if interval else None,
+        place=read_place(params),
         exclude_disks=tuple(params["exclude_disks"]),
         wait=bool(params.get("wait", True)),
-        timeout=parse(params["timeout"], "timeout"),
+        timeout=parse_duration(params["timeout"], "timeout"),
         retention=_read_retention(params),
     )
 
@@ -80,4 +89,4 @@ def _read_retention(params: Json) -> Retention:
     for option, value, least in (("keep", keep, 1), ("keep_good", keep_good, 0)):
         if value is not None and value < least:
             raise InvalidInput(f"The option {option} is {value}", advice=f"Give a whole number of at least {least}.")
-    return Retention(keep, parse(keep_for, "keep_for") if keep_for else None, keep_good)
+    return Retention(keep, parse_duration(keep_for, "keep_for") if keep_for else None, keep_good)

@@ -1,28 +1,27 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 
-"""Restore points and their collections: names, records, and the calls that make and read them."""
+"""Restore points and their collections: records, and the calls that make and read them."""
 
 from __future__ import annotations
 
 import enum
-import hashlib
-import re
 import typing as t
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
-from .._azure.arm import Answer, Arm
-from .._azure.resource_ids import VmId, group_path, same_id
+from .._azure.answers import Answer
+from .._azure.arm import Arm
+from .._azure.resource_ids import group_path, same_id
 from .._errors import Conflict, InvalidInput
-from .._json import Json, child, children, text
+from .._json import Json, child, children, parse_time, text
 
 # Oldest version with every documented field (instanceView, replication, instant access); the Azure CLI sends it too.
 RESTORE_POINT_API = "2025-04-01"
-# Longest names of a collection and of a point: azure-docs, "Naming rules and restrictions for Azure resources".
-LONGEST_NAME = 80
-
-_FRACTION = re.compile(r"\.(\d{6})\d+")
+# Most points of one machine over all its collections (azure-compute-docs, concepts-restore-points.md), and the number
+# from which on a result warns.
+MOST_POINTS = 500
+MANY_POINTS = 400
 
 
 class Consistency(enum.IntEnum):
@@ -57,6 +56,19 @@ class RestorePoint:
     source_restore_point: str
     failure: str
     replication_percent: float | None
+    # The vmId of the machine it was taken of, and the ids of the disks that it holds once it is finished.
+    vm_uid: str = ""
+    disks: tuple[str, ...] = ()
+
+    @property
+    def asked_for(self) -> Consistency:
+        """What was asked of Azure, which tells only what was reached.
+
+        Crash-consistent points alone can be asked for by name, so all others, and failed ones, which say nothing, were
+        asked for as application-consistent.
+        """
+        crash = self.consistency is Consistency.CrashConsistent
+        return Consistency.CrashConsistent if crash else Consistency.ApplicationConsistent
 
     @property
     def in_progress(self) -> bool:
@@ -81,6 +93,7 @@ class Collection:
     source_id: str
     state: str
     points: tuple[RestorePoint, ...]
+    tags: t.Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> RestorePoint | None:
         return next((point for point in self.points if point.name.lower() == name.lower()), None)
@@ -103,46 +116,11 @@ class CollectionId:
         return f"{self.path}/restorePoints/{name}"
 
 
-def default_collection(vm: VmId, group: str = "") -> CollectionId:
-    """Return where the points of `vm` are kept: one collection per machine, named after it and its id.
-
-    The eight hexadecimal digits keep two machines of one name apart when both keep their points in one group.
-    """
-    digest = hashlib.sha256(vm.key.encode()).hexdigest()[:8]
-    return CollectionId(vm.subscription, group or vm.group, f"{vm.name[: LONGEST_NAME - 9]}-{digest}")
-
-
-def window_key(now: datetime, length: timedelta) -> str:
-    """Return the name of the window of `length` that `now` (UTC) lies in; windows are counted from 1970."""
-    seconds = max(60, int(length.total_seconds()))
-    start = datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, timezone.utc)
-    return start.strftime("%Y%m%dT%H%MZ")
-
-
-def point_name(schedule: str, key: str, attempt: int) -> str:
-    """Return the name of the point of one schedule, one key, one attempt (counted from 1)."""
-    return f"{schedule}-{key}" if attempt == 1 else f"{schedule}-{key}-{attempt}"
-
-
-def attempt_of(name: str, schedule: str, key: str) -> int:
-    """Return which attempt a point of that name is, 0 when it belongs to another schedule or key."""
-    match = re.fullmatch(rf"{re.escape(schedule)}-{re.escape(key)}(?:-(\d+))?", name, re.IGNORECASE)
-    return int(match[1] or 1) if match else 0
-
-
-def parse_time(value: t.Any) -> datetime | None:
-    """Return a time as Azure writes it (seven fractional digits, any offset), None when it is no time."""
-    try:
-        time = datetime.fromisoformat(_FRACTION.sub(r".\1", str(value)))
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-
-
 def point_from_json(body: Json) -> RestorePoint:
     properties = child(body, "properties")
     view = child(properties, "instanceView")
-    storage = child(child(properties, "sourceMetadata"), "storageProfile")
+    source = child(properties, "sourceMetadata")
+    storage = child(source, "storageProfile")
     disks = [child(storage, "osDisk"), *children(storage, "dataDisks")]
     percents = [
         child(disk, "replicationStatus").get("completionPercent") for disk in children(view, "diskRestorePoints")
@@ -161,6 +139,10 @@ def point_from_json(body: Json) -> RestorePoint:
         source_restore_point=text(child(properties, "sourceRestorePoint"), "id"),
         failure="; ".join(str(status["message"]) for status in children(view, "statuses") if status.get("message")),
         replication_percent=min(known) if known else None,
+        vm_uid=text(source, "vmId"),
+        disks=tuple(
+            text(child(disk, "managedDisk"), "id") for disk in disks if child(disk, "diskRestorePoint").get("id")
+        ),
     )
 
 
@@ -175,10 +157,25 @@ def collection_from_json(body: Json) -> Collection:
         source_id=text(child(properties, "source"), "id"),
         state=text(properties, "provisioningState"),
         points=tuple(sorted(points, key=lambda point: point.created or undated)),
+        tags={name: str(value) for name, value in child(body, "tags").items()},
     )
 
 
-def describe(point: RestorePoint) -> Json:
+class PointResult(t.TypedDict):
+    """A restore point as modules return it; times are ISO 8601 in UTC, empty where Azure tells none."""
+
+    id: str
+    name: str
+    consistency_mode: str
+    provisioning_state: str
+    time_created: str
+    exclude_disks: list[str]
+    disk_restore_points: list[str]
+    source_restore_point: str
+    replication_percent: float | None
+
+
+def describe_point(point: RestorePoint) -> PointResult:
     """Return a point as modules return it. Azure's sourceMetadata stays out: it can hold user data."""
     return {
         "id": point.id,
@@ -191,6 +188,12 @@ def describe(point: RestorePoint) -> Json:
         "source_restore_point": point.source_restore_point,
         "replication_percent": point.replication_percent,
     }
+
+
+async def list_collections(arm: Arm, subscription: str, doing: str) -> list[Json]:
+    """Return all collections of a subscription as Azure lists them, without their points."""
+    path = f"/subscriptions/{subscription}/providers/Microsoft.Compute/restorePointCollections"
+    return await arm.pages(path, RESTORE_POINT_API, doing=doing)
 
 
 async def read_collection(arm: Arm, where: CollectionId) -> Collection | None:
@@ -247,6 +250,20 @@ async def make_collection(
         body["tags"] = dict(tags)
     doing = f"make the restore point collection {where.name} in the resource group {where.group}"
     return (await arm.request("PUT", where.path, RESTORE_POINT_API, doing=doing, body=body)).status == 201
+
+
+def lacks_tags(collection: Collection, wanted: t.Mapping[str, str]) -> bool:
+    """Tell whether a tag is missing or has another value. Azure does not tell upper from lower case in a tag's name."""
+    held = {name.lower(): value for name, value in collection.tags.items()}
+    return any(held.get(name.lower()) != value for name, value in wanted.items())
+
+
+async def add_tags(arm: Arm, where: CollectionId, collection: Collection, wanted: t.Mapping[str, str]) -> None:
+    """Give a collection tags beside those that it has; Azure takes the tags of a change for all that there are."""
+    ours = {name.lower() for name in wanted}
+    others = {name: value for name, value in collection.tags.items() if name.lower() not in ours}
+    doing = f"tag the restore point collection {where.name} in the resource group {where.group}"
+    await arm.request("PATCH", where.path, RESTORE_POINT_API, doing=doing, body={"tags": {**others, **wanted}})
 
 
 async def begin_point(

@@ -12,13 +12,8 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from .._json import Json
-from .points import Consistency, RestorePoint
-
-# Most restore points of one machine over all collections (azure-compute-docs, concepts-restore-points.md), and the
-# share of it from which on a result warns.
-MOST_POINTS = 500
-WARN_SHARE = 0.8
+from .holding import Needed
+from .points import MANY_POINTS, MOST_POINTS, Consistency, RestorePoint
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,26 @@ class Surplus:
     reason: str
 
 
+class GonePoint(t.TypedDict):
+    name: str
+    reason: str
+
+
+class StayingPoint(t.TypedDict):
+    name: str
+    cause: str
+
+
+class RetentionResult(t.TypedDict):
+    """What retention did, as modules return it: points of the schedule, and how many of others were left alone."""
+
+    removed: list[GonePoint]
+    failed: list[StayingPoint]
+    kept: int
+    others: int
+    warning: str
+
+
 @dataclass(frozen=True)
 class Pruned:
     """What became of the old points: names and reasons, and what could not be deleted."""
@@ -53,19 +68,21 @@ class Pruned:
     failed: tuple[tuple[str, str], ...] = ()
     kept: int = 0
     others: int = 0
+    # Why nothing was looked at, let alone deleted.
+    held: str = ""
 
     @property
     def warning(self) -> str:
         """What a person has to know although the new point is good; empty when there is nothing."""
-        parts = []
+        parts = [f"{self.held}, so no old point was deleted"] if self.held else []
         if self.failed:
             name, cause = self.failed[0]
             parts.append(f"{len(self.failed)} old points could not be deleted, {name} for one: {cause}")
-        if self.kept + self.others >= MOST_POINTS * WARN_SHARE:
+        if self.kept + self.others >= MANY_POINTS:
             parts.append(f"{self.kept + self.others} of at most {MOST_POINTS} restore points are used")
         return ". ".join(parts)
 
-    def describe(self) -> Json:
+    def describe(self) -> RetentionResult:
         return {
             "removed": [{"name": surplus.point.name, "reason": surplus.reason} for surplus in self.removed],
             "failed": [{"name": name, "cause": cause} for name, cause in self.failed],
@@ -76,16 +93,27 @@ class Pruned:
 
 
 def surplus(
-    own: t.Sequence[RestorePoint], retention: Retention, now: datetime, *, interval: timedelta, coming: int = 0
+    own: t.Sequence[RestorePoint],
+    retention: Retention,
+    now: datetime,
+    needed: Needed,
+    *,
+    interval: timedelta,
+    coming: int = 0,
 ) -> list[Surplus]:
     """Return which of a schedule's own points may go, oldest first.
 
     A failed point holds nothing and goes whatever is kept, but only after `interval`: until then it tells the next
-    run that it would come too early. `coming` is the number of points that a run in check mode would have made.
+    run that it would come too early. Only a point that holds all that is `needed` counts for keep_good, and one of an
+    earlier machine of the name is never among what may go. `coming` is the number of points that a run in check mode
+    would have made.
     """
-    dated = sorted((point for point in own if point.created is not None), key=lambda p: str(p.created), reverse=True)
+    mine = [point for point in own if point.created is not None and needed.is_source_of(point)]
+    dated = sorted(mine, key=lambda point: str(point.created), reverse=True)
     finished = [point for point in dated if point.finished]
-    good = [point for point in finished if point.consistency is Consistency.ApplicationConsistent]
+    good = [
+        point for point in finished if point.consistency is Consistency.ApplicationConsistent and needed.held_by(point)
+    ]
     protected = {point.name for point in good[: max(0, retention.keep_good - coming)]}
     found = []
     for rank, point in enumerate(finished, start=coming):

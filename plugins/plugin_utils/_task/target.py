@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._azure.resource_ids import VmId
+from .._json import Json
 from .._restore_points.points import CollectionId
 
 
@@ -15,7 +16,8 @@ from .._restore_points.points import CollectionId
 class Target:
     """The inventory's name for a machine, its id, and where its points are kept.
 
-    Machines of one `application` are taken in the order of their `wave`, those of one wave at once.
+    Machines of one `application` are taken in the order of their `wave`, those of one wave at once. `plan` holds the
+    options that are this machine's own.
     """
 
     host: str
@@ -23,3 +25,4 @@ class Target:
     collection: CollectionId | None = None
     application: str = ""
     wave: int = 0
+    plan: Json = field(default_factory=dict, compare=False)

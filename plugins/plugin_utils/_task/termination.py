@@ -46,9 +46,13 @@ class Ending:
         self._end(f"the run was told to end ({signal.Signals(number).name})")
 
     async def watch_parent(self) -> None:
-        while os.getppid() == self._parent:  # noqa: ASYNC110  # nothing tells of it
+        while not self.orphaned:  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(_LOOK)
         self._end("the process that ran the playbook is gone")
+
+    @property
+    def orphaned(self) -> bool:
+        return os.getppid() != self._parent
 
     def _end(self, why: str) -> None:
         if not self.why:
@@ -86,6 +90,16 @@ async def ending(stop: t.Callable[[str], None]) -> t.AsyncIterator[Ending]:
         with contextlib.suppress(asyncio.CancelledError):
             await watcher
         told.close()
+
+
+def leave_if_orphaned(parent: int) -> None:
+    """End this process at once where `parent` is gone.
+
+    A worker holds the reading end of the pipe to its parent as well as the writing one. So what is written there for a
+    parent that is gone is no error: the pipe fills, and the worker would wait for its reader for ever.
+    """
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _stderr_of(process: int) -> int | None:

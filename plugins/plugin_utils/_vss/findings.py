@@ -12,7 +12,7 @@ from ...module_utils._finding import ERROR, INFO, WARNING, Finding
 from ...module_utils._printable import printable
 from .._windows.services import ServiceList
 from .services import Services
-from .survey import Survey
+from .survey import VssSurvey
 from .writers import Writer, advice
 
 # Below this much free space on a volume a shadow copy's difference area may not find room. A judgement, not a limit.
@@ -28,14 +28,14 @@ def bad(writers: t.Iterable[Writer]) -> tuple[Writer, ...]:
     return tuple(writer for writer in writers if writer.health == "failed")
 
 
-def many_failed(survey: Survey, services: Services) -> bool:
+def many_failed(survey: VssSurvey, services: Services) -> bool:
     """More than half of the writers: then it is VSS itself, a provider or a driver, and not the single services."""
     away = len(missing(survey, services))
     failed = len(bad(survey.writers)) + away
     return failed >= _MANY and 2 * failed > len(survey.writers) + away
 
 
-def missing(survey: Survey, services: Services) -> tuple[tuple[str, str], ...]:
+def missing(survey: VssSurvey, services: Services) -> tuple[tuple[str, str], ...]:
     """The writers that are not listed although their service runs, with that service."""
     if not survey.complete:
         return ()
@@ -50,7 +50,7 @@ def missing(survey: Survey, services: Services) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def findings(survey: Survey, services: Services) -> list[Finding]:
+def findings(survey: VssSurvey, services: Services) -> list[Finding]:
     """Everything that is worth a sentence, in no particular order of weight."""
     return [
         *_about_asking(survey),
@@ -60,7 +60,7 @@ def findings(survey: Survey, services: Services) -> list[Finding]:
     ]
 
 
-def _about_asking(survey: Survey) -> t.Iterator[Finding]:
+def _about_asking(survey: VssSurvey) -> t.Iterator[Finding]:
     listing, run = survey.listing, survey.run
     if survey.elevated is False:
         yield Finding(
@@ -137,7 +137,7 @@ def vss_service_findings(services: ServiceList) -> t.Iterator[Finding]:
             )
 
 
-def _about_writers(survey: Survey, services: Services) -> t.Iterator[Finding]:
+def _about_writers(survey: VssSurvey, services: Services) -> t.Iterator[Finding]:
     failed = bad(survey.writers)
     away = missing(survey, services)
     if many_failed(survey, services):
@@ -145,7 +145,7 @@ def _about_writers(survey: Survey, services: Services) -> t.Iterator[Finding]:
             "vss.many_failed",
             ERROR,
             f"{len(failed) + len(away)} of {len(survey.writers) + len(away)} writers failed or went missing at once,"
-            " which points to VSS itself, a provider or a storage driver rather than to the single services.",
+            " which points to VSS itself, a provider or a storage driver rather than to individual services.",
             "Restart the service VSS, then the VM; look for another backup product, and for volsnap and disk errors in"
             " the System event log.",
             ", ".join([*(writer.name for writer in failed), *(name for name, _service in away)]),
@@ -219,7 +219,7 @@ def _failed(writer: Writer) -> Finding:
     )
 
 
-def _about_storage(survey: Survey) -> t.Iterator[Finding]:
+def _about_storage(survey: VssSurvey) -> t.Iterator[Finding]:
     if survey.providers is not None:
         if not any(provider.from_microsoft for provider in survey.providers):
             yield Finding(

@@ -70,7 +70,7 @@ def read_listing(text: str) -> Listing:
     return Listing(tuple(writers), tuple(unread[:20]), tuple(remarks[:20]), text.endswith("\n"))
 
 
-def decoded(data: bytes, code_page: int) -> str:
+def console_text(data: bytes, code_page: int) -> str:
     """Return a console tool's output as text: UTF-8 where it is that, else the machine's own code page."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

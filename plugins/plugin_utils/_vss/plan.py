@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from .findings import bad, missing
 from .services import FORBIDDEN_SERVICES, Impact, Services, WriterService
-from .survey import Survey
+from .survey import VssSurvey
 
 _ORDER: t.Final[dict[str, int]] = {"quiet": 0, "brief": 1, "outage": 2}
 
 
 @dataclass(frozen=True)
-class Policy:
+class RepairPolicy:
     """What the user allows."""
 
     max_impact: str = "brief"
@@ -25,13 +25,13 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Target:
+class BadWriter:
     """A writer that has to come back. Its instance id is new after a restart, so it is known by id and name."""
 
     id: str
     name: str
 
-    def healthy_in(self, survey: Survey) -> bool:
+    def healthy_in(self, survey: VssSurvey) -> bool:
         """Whether it is listed there and nothing is wrong with it."""
         found = [
             writer
@@ -47,7 +47,7 @@ class Step:
 
     service: str
     impact: str
-    targets: tuple[Target, ...]
+    targets: tuple[BadWriter, ...]
     dependents: tuple[str, ...]
 
 
@@ -56,7 +56,7 @@ class Left:
     """Something that is not repaired, why, and what a person should do. `reboot` where nothing less helps."""
 
     service: str | None
-    targets: tuple[Target, ...]
+    targets: tuple[BadWriter, ...]
     reason: str
     remedy: str
     reboot: bool = False
@@ -79,7 +79,7 @@ class Plan:
     left: tuple[Left, ...]
 
     @property
-    def targets(self) -> tuple[Target, ...]:
+    def targets(self) -> tuple[BadWriter, ...]:
         """All writers that should be healthy in the end."""
         return (
             *(target for step in self.steps for target in step.targets),
@@ -87,9 +87,9 @@ class Plan:
         )
 
 
-def make_plan(survey: Survey, services: Services, policy: Policy) -> Plan:
+def make_plan(survey: VssSurvey, services: Services, policy: RepairPolicy) -> Plan:
     """Return the plan; it changes nothing."""
-    groups: dict[str, list[tuple[Target, WriterService]]] = {}
+    groups: dict[str, list[tuple[BadWriter, WriterService]]] = {}
     left: list[Left] = []
     for target, row in _targets(survey, services, policy):
         if row is None:
@@ -116,16 +116,18 @@ def make_plan(survey: Survey, services: Services, policy: Policy) -> Plan:
     return Plan(tuple(steps), tuple(left))
 
 
-def _targets(survey: Survey, services: Services, policy: Policy) -> t.Iterator[tuple[Target, WriterService | None]]:
+def _targets(
+    survey: VssSurvey, services: Services, policy: RepairPolicy
+) -> t.Iterator[tuple[BadWriter, WriterService | None]]:
     for writer in survey.writers:
         if writer in bad(survey.writers) or (policy.last_errors and writer.health == "last_error"):
-            yield Target(writer.listed.id, writer.name), writer.row
+            yield BadWriter(writer.listed.id, writer.name), writer.row
     for name, _service in missing(survey, services):
         row = services.find("", name)
-        yield Target(row.id if row else "", name), row
+        yield BadWriter(row.id if row else "", name), row
 
 
-def _step(survey: Survey, rows: t.Sequence[tuple[Target, WriterService]], policy: Policy) -> Step | Left:
+def _step(survey: VssSurvey, rows: t.Sequence[tuple[BadWriter, WriterService]], policy: RepairPolicy) -> Step | Left:
     row = max((row for _target, row in rows), key=lambda row: _severity(row.impact))
     targets = tuple(target for target, _row in rows)
     name = row.service

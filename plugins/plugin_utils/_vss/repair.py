@@ -18,9 +18,9 @@ from .._failures.explain import ATTEMPTS_WITHOUT_WRITERS
 from .._windows.commands import RESTART
 from .._windows.guest import ConnectionLost, GuestError, GuestTimedOut, WindowsGuest
 from .findings import many_failed
-from .plan import Left, Plan, Policy, Step, Target, make_plan
+from .plan import BadWriter, Left, Plan, RepairPolicy, Step, make_plan
 from .services import Services
-from .survey import Survey
+from .survey import VssSurvey
 from .watch import ask, ask_until, until_idle
 
 # How long a service may take to stop, and to start. The service control manager itself waits 30 seconds for a start.
@@ -53,12 +53,12 @@ class Restart:
 class Repair:
     """All that was done, and how the guest was before and after."""
 
-    before: Survey
-    after: Survey
+    before: VssSurvey
+    after: VssSurvey
     restarts: list[Restart]
     left: tuple[Left, ...]
     findings: list[Finding]
-    targets: tuple[Target, ...]
+    targets: tuple[BadWriter, ...]
     reboot_required: bool
 
     @property
@@ -84,7 +84,7 @@ class Limits:
 class Repairer:
     """Heals one guest."""
 
-    def __init__(self, guest: WindowsGuest, services: Services, policy: Policy, limits: Limits) -> None:
+    def __init__(self, guest: WindowsGuest, services: Services, policy: RepairPolicy, limits: Limits) -> None:
         self._guest = guest
         self._services = services
         self._policy = policy
@@ -120,7 +120,7 @@ class Repairer:
         after = self._carry_out(plan, tuple(target for step in plan.steps for target in step.targets))
         return self._repair(before, after, plan)
 
-    def _vss_first(self, before: Survey, plan: Plan) -> Repair:
+    def _vss_first(self, before: VssSurvey, plan: Plan) -> Repair:
         """When most writers failed at once, their own services are not the cause: only VSS is worth a restart."""
         vss = next((step for step in plan.steps if step.service.casefold() == "vss"), None)
         first = vss or _vss_step(before)
@@ -135,7 +135,7 @@ class Repairer:
             after = self._carry_out(Plan(steps, ()), plan.targets)
         return self._repair(before, after, Plan((first, *steps), rest.left), targets=plan.targets)
 
-    def _carry_out(self, plan: Plan, targets: tuple[Target, ...]) -> Survey:
+    def _carry_out(self, plan: Plan, targets: tuple[BadWriter, ...]) -> VssSurvey:
         for step in plan.steps:
             restart = Restart(step)
             self._restarts.append(restart)
@@ -196,7 +196,7 @@ class Repairer:
     def _reconnect(self, restart: Restart, error: GuestError) -> None:
         for pause in _RECONNECT_PAUSES:
             self._guest.tell(f"no answer while {restart.step.service} restarts; connecting again in {pause:.0f} s")
-            self._guest.pace.sleep(pause)
+            self._guest.clock.sleep(pause)
             try:
                 self._guest.reconnect()
             except GuestError:
@@ -218,10 +218,10 @@ class Repairer:
         except GuestError as error:
             restart.problems.append(str(error))
 
-    def _settle(self, targets: tuple[Target, ...]) -> Survey:
+    def _settle(self, targets: tuple[BadWriter, ...]) -> VssSurvey:
         """A writer may be away for some seconds after its service starts, and the listing itself may fail."""
 
-        def waiting(survey: Survey) -> str:
+        def waiting(survey: VssSurvey) -> str:
             return ", ".join(target.name for target in targets if not target.healthy_in(survey))
 
         return ask_until(
@@ -233,7 +233,7 @@ class Repairer:
             waiting_for=lambda survey: f"writers to come back: {waiting(survey) or 'all'}",
         )
 
-    def _look_after(self, restart: Restart, survey: Survey) -> None:
+    def _look_after(self, restart: Restart, survey: VssSurvey) -> None:
         """What ran before has to run now; what does not is started once more, and named if it still does not."""
         step = restart.step
         down = [name for name in (step.service, *step.dependents) if not survey.services.running(name)]
@@ -257,12 +257,12 @@ class Repairer:
 
     def _repair(
         self,
-        before: Survey,
-        after: Survey,
+        before: VssSurvey,
+        after: VssSurvey,
         plan: Plan,
         *,
         hopeless: bool = False,
-        targets: tuple[Target, ...] = (),
+        targets: tuple[BadWriter, ...] = (),
     ) -> Repair:
         restarted = {restart.step.service.casefold() for restart in self._restarts if restart.outcome != "planned"}
         stubborn = [
@@ -305,7 +305,7 @@ class Interrupted(GuestError):
         self.restarts = list(restarts)
 
 
-def _hindrance(survey: Survey) -> Finding | None:
+def _hindrance(survey: VssSurvey) -> Finding | None:
     if survey.busy:
         return Finding(
             "vss.not_repaired_busy",
@@ -323,7 +323,7 @@ def _hindrance(survey: Survey) -> Finding | None:
     return None
 
 
-def _vss_step(survey: Survey) -> Step | None:
+def _vss_step(survey: VssSurvey) -> Step | None:
     service = survey.services.get("VSS")
     if service is None or service.disabled:
         return None

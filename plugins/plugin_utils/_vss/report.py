@@ -12,13 +12,13 @@ from .._failures.explain import ATTEMPTS_WITHOUT_WRITERS
 from .findings import findings
 from .repair import Repair
 from .services import Services
-from .survey import Survey
+from .survey import VssSurvey
 
 # What VSS itself consists of; IaaSVmProvider is what the Azure extension adds.
 _OWN_SERVICES: t.Final = ("VSS", "swprv", "IaaSVmProvider")
 
 
-def report(survey: Survey, services: Services, further: t.Iterable[Finding] = ()) -> dict[str, t.Any]:
+def report(survey: VssSurvey, services: Services, further: t.Iterable[Finding] = ()) -> dict[str, t.Any]:
     """Return the part of the result that tells of the guest."""
     found = ranked([*further, *findings(survey, services)])
     return {
@@ -59,7 +59,7 @@ def _sentence(repair: Repair, found: list[dict[str, t.Any]], host: str) -> str:
     return f"VSS on {host} is not healthy{done}: {first['message']} {first['remedy']}{more}"
 
 
-def _states(survey: Survey, planned: Repair | None = None) -> str:
+def _states(survey: VssSurvey, planned: Repair | None = None) -> str:
     """One line a writer. In check mode, those whose service would be restarted are shown as they should become."""
     expected = {target.name for restart in planned.restarts for target in restart.step.targets} if planned else set()
     lines = []

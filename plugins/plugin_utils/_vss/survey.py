@@ -8,11 +8,12 @@ from __future__ import annotations
 import typing as t
 from dataclasses import dataclass
 
+from ...module_utils._hostile_json import mapping
 from ...module_utils._printable import printable
 from .._windows.answer import data as data_of
-from .._windows.answer import flag, items, mapping, number, text, whole
+from .._windows.answer import flag, items, number, one_line, whole
 from .._windows.services import ServiceList, read_services
-from .listing import Listing, decoded, read_listing
+from .listing import Listing, console_text, read_listing
 from .services import Services
 from .writers import Writer, judged
 
@@ -75,7 +76,7 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Run:
+class ListingRun:
     """How vssadmin itself fared."""
 
     exit_code: int | None
@@ -86,13 +87,12 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Survey:
+class VssSurvey:
     """What a Windows guest says of VSS at one moment."""
 
     elevated: bool | None
-    product: str | None
     listing: Listing
-    run: Run
+    run: ListingRun
     writers: tuple[Writer, ...]
     providers: tuple[Provider, ...] | None
     storage: tuple[Storage, ...] | None
@@ -113,30 +113,29 @@ class Survey:
         return tuple(writer for writer in self.writers if writer.health == "busy")
 
 
-def read_survey(data: t.Mapping[str, t.Any], services: Services) -> Survey:
+def read_survey(data: t.Mapping[str, t.Any], services: Services) -> VssSurvey:
     """Return the record. What is missing or of another type than it should be is None, never an exception."""
     answer = mapping(data.get("listing"))
     output = data_of(answer.get("out"))
     code_page = whole(data.get("oem_code_page")) or 437
-    listing = read_listing(decoded(output, code_page))
+    listing = read_listing(console_text(output, code_page))
     length = whole(answer.get("bytes")) or 0
-    return Survey(
+    return VssSurvey(
         elevated=flag(data.get("elevated")),
-        product=text(data.get("product")) or None,
         listing=listing,
-        run=Run(
+        run=ListingRun(
             exit_code=whole(answer.get("exit")),
             timed_out=answer.get("timed_out") is True,
             seconds=number(answer.get("seconds")),
             cut=length > max(len(output), _LISTING_LIMIT),
-            errors=printable(decoded(data_of(answer.get("err")), code_page).strip()),
+            errors=printable(console_text(data_of(answer.get("err")), code_page).strip()),
         ),
         writers=judged(listing.writers, services),
         providers=_records(data, "providers", _provider),
         storage=_records(data, "storage", _storage),
         volumes=_records(data, "volumes", _volume),
         services=read_services(data.get("services")),
-        problems={str(key): text(value) for key, value in mapping(data.get("problems")).items()},
+        problems={str(key): one_line(value) for key, value in mapping(data.get("problems")).items()},
     )
 
 
@@ -154,18 +153,18 @@ def _records(
 
 def _provider(item: t.Mapping[str, t.Any]) -> Provider:
     return Provider(
-        id=text(item.get("id")).strip("{}").lower(),
-        name=text(item.get("name")),
+        id=one_line(item.get("id")).strip("{}").lower(),
+        name=one_line(item.get("name")),
         type=_PROVIDER_TYPES.get(whole(item.get("type")) or 0),
-        version=text(item.get("version")),
+        version=one_line(item.get("version")),
     )
 
 
 def _storage(item: t.Mapping[str, t.Any]) -> Storage:
     maximum = whole(item.get("maximum"))
     return Storage(
-        volume=text(item.get("volume")),
-        on=text(item.get("on")),
+        volume=one_line(item.get("volume")),
+        on=one_line(item.get("on")),
         used=whole(item.get("used")),
         allocated=whole(item.get("allocated")),
         # Windows says "unbounded" as the largest 64-bit number, with or without a sign.
@@ -175,8 +174,8 @@ def _storage(item: t.Mapping[str, t.Any]) -> Storage:
 
 def _volume(item: t.Mapping[str, t.Any]) -> Volume:
     return Volume(
-        id=text(item.get("id")),
-        drive=text(item.get("drive")) or None,
+        id=one_line(item.get("id")),
+        drive=one_line(item.get("drive")) or None,
         capacity=whole(item.get("capacity")),
         free=whole(item.get("free")),
     )

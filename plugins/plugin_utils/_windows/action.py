@@ -20,8 +20,9 @@ from ansible.plugins.action import ActionBase
 from ansible.release import __version__ as ansible_version
 from ansible.utils.display import Display
 
+from .._clock import BlockingClock
 from .._errors import AppConsistentError, redact
-from .guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestTimedOut, Output, Pace, WindowsGuest
+from .guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestTimedOut, Output, WindowsGuest
 
 display = Display()
 
@@ -33,7 +34,7 @@ class WindowsAction(ActionBase):
     """The base of every action on a Windows guest. A subclass has ARGUMENT_SPEC and `inspect`."""
 
     ARGUMENT_SPEC: t.ClassVar[dict[str, dict[str, t.Any]]] = {}
-    PACE: t.ClassVar[Pace] = Pace()
+    CLOCK: t.ClassVar[BlockingClock] = BlockingClock()
     TRANSFERS_FILES = False
     _requires_connection = True
     _supports_check_mode = True
@@ -51,10 +52,10 @@ class WindowsAction(ActionBase):
             return self._elsewhere(options, task_vars or {}, result)
         try:
             result.update(self.inspect(options, self._guest(task_vars or {})))
-        except ConnectionLost as error:
-            # The way in which Ansible says that a host cannot be reached.
-            raise AnsibleConnectionFailure(str(error)) from error
         except AppConsistentError as error:
+            if isinstance(error, ConnectionLost):
+                # The way in which Ansible says that a host cannot be reached.
+                raise AnsibleConnectionFailure(str(error)) from error
             result.update(failed=True, msg=str(error), failure=error.details())
         return result
 
@@ -79,7 +80,7 @@ class WindowsAction(ActionBase):
             host,
             AnsibleTransport(self, host, encode=_must_encode(transport)),
             check_mode=bool(self._task.check_mode),
-            pace=self.PACE,
+            clock=self.CLOCK,
             # psrp hands a script to the running PowerShell, whatever its length, and has no standard input to read.
             command_line_limit=None if transport == "psrp" else COMMAND_LINE_LIMIT,
             tell=lambda text: self._tell(host, text),

@@ -17,11 +17,6 @@ from ...module_utils._printable import printable
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)?")
 
 
-def mapping(value: object) -> t.Mapping[str, t.Any]:
-    """A mapping, or an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
 def items(value: object, most: int = 1000) -> list[t.Any]:
     """A list; PowerShell may have made one element of it."""
     if value is None:
@@ -35,7 +30,7 @@ def fields(value: object, count: int) -> list[list[str]]:
     return [line for line in cut if len(line) == count]
 
 
-def text(value: object, longest: int = 300) -> str:
+def one_line(value: object, longest: int = 300) -> str:
     """One line of plain text."""
     return printable(value.strip(), longest) if isinstance(value, str) else ""
 
@@ -82,6 +77,6 @@ def moment(value: object) -> datetime | None:
         return None
 
 
-def iso(value: datetime | None) -> str | None:
+def utc_text(value: datetime | None) -> str | None:
     """A moment as every result shows it."""
     return value.strftime("%Y-%m-%dT%H:%M:%SZ") if value else None

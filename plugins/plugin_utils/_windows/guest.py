@@ -16,12 +16,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import time
 import typing as t
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from ...module_utils._printable import printable
+from .._clock import BlockingClock
 from .._errors import AppConsistentError
 from .commands import BEGIN, END, LANGUAGE, READER, Command
 
@@ -76,15 +75,6 @@ class Transport(t.Protocol):
         """Begin anew after the connection was lost."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Time as the guest side sees it, in one record, so that a test can hand in its own."""
-
-    monotonic: t.Callable[[], float] = time.monotonic
-    utc_now: t.Callable[[], datetime] = lambda: datetime.now(timezone.utc)
-    sleep: t.Callable[[float], None] = time.sleep
-
-
 class WindowsGuest:
     """One Windows machine, reached through a transport."""
 
@@ -95,11 +85,11 @@ class WindowsGuest:
         *,
         check_mode: bool = False,
         command_line_limit: int | None = COMMAND_LINE_LIMIT,
-        pace: Pace | None = None,
+        clock: BlockingClock | None = None,
         tell: t.Callable[[str], None] = lambda _text: None,
     ) -> None:
         self.name = name
-        self.pace = pace or Pace()
+        self.clock = clock or BlockingClock()
         self.tell = tell
         self.check_mode = check_mode
         self._transport = transport

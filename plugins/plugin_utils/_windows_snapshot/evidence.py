@@ -10,10 +10,10 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
-from ...module_utils._hostile_json import BadJson, JsonValue, parse
+from ...module_utils._hostile_json import BadJson, JsonValue, mapping, parse
 from ...module_utils._printable import printable
 from .._windows.answer import data as data_of
-from .._windows.answer import fields, flag, items, mapping, moment, text, whole
+from .._windows.answer import fields, flag, items, moment, one_line, whole
 from .._windows.services import ServiceList, read_services
 from .._windows.settings import PLACES, Place, Values, question, read_values
 
@@ -65,7 +65,7 @@ def snapshot_question(wire_timeout: float) -> dict[str, t.Any]:
 
 
 @dataclass(frozen=True)
-class File:
+class FileEnd:
     """The end of a file. `problem` says why nothing of it is known."""
 
     path: str
@@ -104,8 +104,8 @@ class Version:
 
     version: str
     files: frozenset[str]
-    status: File | None
-    heartbeat: File | None
+    status: FileEnd | None
+    heartbeat: FileEnd | None
     state: str | None
 
     @property
@@ -136,10 +136,10 @@ class Evidence:
     values: Values
     folder: str | None
     versions: tuple[Version, ...]
-    extension_log: File | None
-    agent_log: File | None
-    sql_writer_log: File | None
-    aggregate: File | None
+    extension_log: FileEnd | None
+    agent_log: FileEnd | None
+    sql_writer_log: FileEnd | None
+    aggregate: FileEnd | None
     machine_keys: str | None
     vc_runtime: str | None
     memory_free: int | None
@@ -162,26 +162,26 @@ def read_evidence(answer: t.Mapping[str, t.Any]) -> Evidence:
     return Evidence(
         elevated=flag(answer.get("elevated")),
         time=moment(answer.get("time")),
-        facts={key: text(answer.get(key)) or None for key in ("os", "culture", "product", "powershell")},
+        facts={key: one_line(answer.get(key)) or None for key in ("os", "culture", "product", "powershell")},
         services=read_services(answer.get("services")),
         values=read_values(_PLACES, answer.get("registry")),
-        folder=text(answer.get("folder")) or None,
+        folder=one_line(answer.get("folder")) or None,
         versions=_versions(answer.get("versions"), states),
         extension_log=_file(answer.get("extension_log")),
         agent_log=_file(answer.get("agent_log")),
         sql_writer_log=_file(answer.get("sql_writer_log")),
         aggregate=_file(answer.get("aggregate")),
-        machine_keys=text(answer.get("machine_keys"), 500) or None,
-        vc_runtime=text(answer.get("vc_runtime")) or None,
+        machine_keys=one_line(answer.get("machine_keys"), 500) or None,
+        vc_runtime=one_line(answer.get("vc_runtime")) or None,
         memory_free=None if memory is None else memory * 1024,
         disk_free=whole(mapping(answer.get("disk")).get("free")),
-        locked=tuple(text(drive, 40) for drive in items(answer.get("locked"), 50)),
+        locked=tuple(one_line(drive, 40) for drive in items(answer.get("locked"), 50)),
         events=tuple(
-            Event(text(source), whole(number), moment(when), text(message, 400))
+            Event(one_line(source), whole(number), moment(when), one_line(message, 400))
             for source, number, _level, when, message in fields(answer.get("events"), 5)
         ),
         wire={port: _reach(state) for port, state in fields(answer.get("wire"), 2) if port in ("80", "32526")},
-        problems={text(key, 60): text(value) for key, value in mapping(answer.get("problems")).items()},
+        problems={one_line(key, 60): one_line(value) for key, value in mapping(answer.get("problems")).items()},
     )
 
 
@@ -189,15 +189,15 @@ def _versions(value: object, states: t.Mapping[str, str]) -> tuple[Version, ...]
     found = []
     for item in items(value, 50):
         told = mapping(item)
-        version = text(told.get("version"), 60)
+        version = one_line(told.get("version"), 60)
         if re.fullmatch(r"[0-9]+(\.[0-9]+){1,4}", version):
             found.append(
                 Version(
                     version,
-                    frozenset(text(name, 80) for name in items(told.get("files"), 20)),
+                    frozenset(one_line(name, 80) for name in items(told.get("files"), 20)),
                     _file(told.get("status")),
                     _file(told.get("heartbeat")),
-                    text(states.get(f"{EXTENSION}_{version}"), 60) or None,
+                    one_line(states.get(f"{EXTENSION}_{version}"), 60) or None,
                 )
             )
     return tuple(sorted(found, key=lambda version: _sortable(version.version), reverse=True))
@@ -212,13 +212,17 @@ def older(version: str, least: str) -> bool:
     return bool(re.fullmatch(r"[0-9]+(\.[0-9]+){1,4}", version)) and _sortable(version) < _sortable(least)
 
 
-def _file(value: object) -> File | None:
+def _file(value: t.Any) -> FileEnd | None:
     told = mapping(value)
     if not told:
         return None
-    problem = "it is a link, which is not followed" if told.get("link") is True else text(told.get("problem")) or None
+    problem = (
+        "it is a link, which is not followed" if told.get("link") is True else one_line(told.get("problem")) or None
+    )
     content = data_of(told.get("data"))
-    return File(text(told.get("path")), whole(told.get("length")) or 0, moment(told.get("written")), content, problem)
+    return FileEnd(
+        one_line(told.get("path")), whole(told.get("length")) or 0, moment(told.get("written")), content, problem
+    )
 
 
 def _reach(state: str) -> str:

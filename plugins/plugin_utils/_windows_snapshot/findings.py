@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from ...module_utils._finding import ERROR, INFO, WARNING, Finding
 from .._failures.explain import explain
 from .._vss.findings import vss_service_findings
-from .._windows.answer import iso
+from .._windows.answer import utc_text
 from .._windows.settings import PLACES, oddities, states
 from .evidence import (
     AGENT_DOTNET,
@@ -67,7 +67,7 @@ def _about_guest(evidence: Evidence, now: datetime) -> t.Iterator[Finding]:
         yield Finding(
             "guest.clock_off",
             WARNING,
-            f"The guest's clock says {iso(evidence.time)}, this machine's {iso(now)}.",
+            f"The guest's clock says {utc_text(evidence.time)}, this machine's {utc_text(now)}.",
             "Set the one that is wrong: a wrong guest clock makes the extension fail.",
         )
     if evidence.disk_free is not None and evidence.disk_free < _LOW_DISK:
@@ -233,7 +233,7 @@ def _about_run(snapshot: Snapshot) -> t.Iterator[Finding]:
         yield Finding(
             "run.stuck",
             ERROR,
-            f"The last run has been under way since {iso(run.started or run.reported)}.",
+            f"The last run has been under way since {utc_text(run.started or run.reported)}.",
             "Read the extension's log, whose end is in this result; restart WindowsAzureGuestAgent, then the VM.",
         )
     elif run.status == "error":

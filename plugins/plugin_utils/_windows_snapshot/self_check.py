@@ -12,9 +12,10 @@ import base64
 import typing as t
 from dataclasses import dataclass
 
+from ...module_utils._hostile_json import mapping
 from .._vss.services import Services
 from .._vss.survey import read_survey
-from .._windows.answer import items, mapping, text
+from .._windows.answer import items, one_line
 from .._windows.commands import COMMANDS, PARSE, READ_VALUES, READER, SNAPSHOT, SURVEY, Command
 from .._windows.guest import GuestError, WindowsGuest
 from .._windows.settings import PLACES, question, read_values
@@ -59,12 +60,12 @@ def self_check(guest: WindowsGuest) -> tuple[list[Checked], dict[str, t.Any]]:
         how, seconds = ("parsed" if command.name in parsed else "neither"), None
         if not command.changes and command is not PARSE:
             guest.tell(f"running {command.name}: {command.purpose}")
-            begun = guest.pace.monotonic()
+            begun = guest.clock.monotonic()
             try:
                 problems += _ran(guest, command, about)
             except GuestError as error:
                 problems.append(str(error))
-            how, seconds = "ran", round(guest.pace.monotonic() - begun, 3)
+            how, seconds = "ran", round(guest.clock.monotonic() - begun, 3)
         elif command is PARSE:
             how = "ran"
         checked.append(Checked(command.name, command.purpose, command.changes, how, seconds, tuple(problems)))
@@ -84,14 +85,14 @@ def _parsed(guest: WindowsGuest) -> dict[str, tuple[str, ...]]:
         )
     except GuestError as error:
         return {PARSE.name: (str(error),)}
-    told = {text(mapping(item).get("name")): mapping(item) for item in items(answer.get("texts"))}
+    told = {one_line(mapping(item).get("name")): mapping(item) for item in items(answer.get("texts"))}
     found: dict[str, tuple[str, ...]] = {}
     for name in texts:
         if name not in told:
             found[name] = ("the guest did not say whether it parses",)
             continue
-        errors = [f"line {text(error)}" for error in items(told[name].get("errors"))]
-        unknown = [f"there is no command {text(command)}" for command in items(told[name].get("unknown"))]
+        errors = [f"line {one_line(error)}" for error in items(told[name].get("errors"))]
+        unknown = [f"there is no command {one_line(command)}" for command in items(told[name].get("unknown"))]
         found[name] = (*errors, *unknown)
     # Part of every long command's way in, not a command of its own.
     found[PARSE.name] = (*found.get(PARSE.name, ()), *(f"reader: {problem}" for problem in found.pop("reader")))
@@ -120,7 +121,7 @@ def _ran(guest: WindowsGuest, command: Command, about: dict[str, t.Any]) -> list
 
 
 def _survey_problems(answer: t.Mapping[str, t.Any], about: dict[str, t.Any]) -> list[str]:
-    about.update({key: text(answer.get(key)) for key in ("powershell", "os", "culture", "product")})
+    about.update({key: one_line(answer.get(key)) for key in ("powershell", "os", "culture", "product")})
     survey = read_survey(answer, Services())
     about["writers"] = len(survey.writers)
     about["elevated"] = survey.elevated

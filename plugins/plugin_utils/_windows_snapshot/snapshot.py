@@ -12,9 +12,9 @@ from datetime import datetime
 from ...module_utils._finding import Finding, ranked, verdict
 from ...module_utils._hostile_json import BadJson, first_mapping, int_of, mapping, text_of
 from ...module_utils._printable import printable
-from .._windows.answer import iso, moment
+from .._windows.answer import moment, utc_text
 from .._windows.settings import PLACES, shown, states
-from .evidence import AGENT_INSTALLER, AGENT_VERSION, EXTENSION, Evidence, File, Version
+from .evidence import AGENT_INSTALLER, AGENT_VERSION, EXTENSION, Evidence, FileEnd, Version
 
 AGENT_SERVICES: t.Final = ("WindowsAzureGuestAgent", "RdAgent")
 # What the extension and VSS need, besides the agent.
@@ -36,14 +36,13 @@ STUCK_AFTER_SECONDS: t.Final = 2 * 3600
 
 
 @dataclass(frozen=True)
-class Report:
+class AgentReport:
     """What the agent says of the extension in its aggregate status."""
 
     agent_status: str | None = None
     agent_version: str | None = None
     agent_seen: datetime | None = None
     handler_status: str | None = None
-    handler_version: str | None = None
     handler_code: int | None = None
     handler_message: str | None = None
     sequence: int | None = None
@@ -52,7 +51,7 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Run:
+class StatusRun:
     """What a status file says of a run."""
 
     sequence: int | None
@@ -76,8 +75,8 @@ class Snapshot:
     """The evidence with the two files in it read."""
 
     evidence: Evidence
-    report: Report
-    run: Run | None
+    report: AgentReport
+    run: StatusRun | None
 
     @property
     def current(self) -> Version | None:
@@ -138,7 +137,7 @@ def _agent(snapshot: Snapshot) -> dict[str, t.Any]:
         "service": AGENT_SERVICES[0] if services else None,
         "version": report.agent_version or installed,
         "installed_version": installed,
-        "last_seen": iso(report.agent_seen),
+        "last_seen": utc_text(report.agent_seen),
         # The Linux agent's switches for extensions have no counterpart here.
         "extensions_enabled": None,
         "policy": {"enabled": None, "file": None, "allows_extension": None},
@@ -171,7 +170,7 @@ def _extension(snapshot: Snapshot) -> dict[str, t.Any]:
         "windows": {
             "files": sorted(current.files) if current else [],
             "vc_runtime": evidence.vc_runtime,
-            "heartbeat": iso(current.heartbeat.written) if current and current.heartbeat else None,
+            "heartbeat": utc_text(current.heartbeat.written) if current and current.heartbeat else None,
             "log": evidence.extension_log.as_dict() if evidence.extension_log else None,
         },
     }
@@ -190,8 +189,8 @@ def _last_run(snapshot: Snapshot) -> dict[str, t.Any] | None:
     return {
         "sequence": run.sequence,
         "task": run.task,
-        "started": iso(run.started),
-        "ended": None if run.running else iso(run.reported),
+        "started": utc_text(run.started),
+        "ended": None if run.running else utc_text(run.reported),
         "seconds": seconds,
         "state": snapshot.run_state,
         "code": run.code,
@@ -229,7 +228,7 @@ def _configuration(snapshot: Snapshot) -> dict[str, t.Any]:
             "machine_keys": evidence.machine_keys,
             "sql_writer_log": evidence.sql_writer_log.as_dict() if evidence.sql_writer_log else None,
             "events": [
-                {"source": event.source, "id": event.id, "when": iso(event.when), "message": event.message}
+                {"source": event.source, "id": event.id, "when": utc_text(event.when), "message": event.message}
                 for event in evidence.events
             ],
             **evidence.facts,
@@ -241,13 +240,13 @@ def _folder(evidence: Evidence, version: Version | None) -> str | None:
     return f"{evidence.folder}\\{version.version}" if version and evidence.folder else None
 
 
-def _report(file: File | None) -> Report:
+def _report(file: FileEnd | None) -> AgentReport:
     if file is None:
-        return Report()
+        return AgentReport()
     try:
         told = mapping(mapping(file.json()).get("aggregateStatus"))
     except BadJson as error:
-        return Report(problem=str(error))
+        return AgentReport(problem=str(error))
     agent = mapping(told.get("guestAgentStatus"))
     handlers = told.get("handlerAggregateStatus")
     ours = [
@@ -258,13 +257,12 @@ def _report(file: File | None) -> Report:
     handler = ours[0] if ours else {}
     settings = mapping(handler.get("runtimeSettingsStatus"))
     run = mapping(mapping(settings.get("settingsStatus")).get("status"))
-    return Report(
+    return AgentReport(
         agent_status=_short(agent.get("status")),
         agent_version=_short(agent.get("version")),
         # The file is written anew all the time, whether or not the agent's upload gets through.
         agent_seen=moment(agent.get("lastStatusUploadTime")) or file.written,
         handler_status=_short(handler.get("status")),
-        handler_version=_short(handler.get("handlerVersion")),
         handler_code=int_of(handler.get("code")),
         handler_message=_short(mapping(handler.get("formattedMessage")).get("message"), 500),
         sequence=int_of(settings.get("sequenceNumber")),
@@ -272,7 +270,7 @@ def _report(file: File | None) -> Report:
     )
 
 
-def _run(version: Version) -> Run:
+def _run(version: Version) -> StatusRun:
     file = version.status
     if file is None:
         raise ValueError("a version without a status file")
@@ -282,7 +280,7 @@ def _run(version: Version) -> Run:
         problem = None if status else "it holds no status"
     except BadJson as error:
         outer, status, problem = {}, {}, str(error)
-    return Run(
+    return StatusRun(
         sequence=version.sequence,
         status=_lower(status.get("status")),
         code=int_of(status.get("code")),

@@ -24,7 +24,7 @@ from .handler import Handler
 from .pace import Pace
 from .plugin_host import PhaseResult, PluginHost
 from .request import Request
-from .run_record import RunRecord
+from .run_record import Moment, RunRecord
 from .snapshot import DaemonHangs, Disk, Snapshotter
 
 # How the agent hands over open files and the order; taken out of the environment before anything is run.
@@ -219,9 +219,9 @@ class Daemon:
             error = self._message or codes.NAMES[self._code]
         self._end(self._code, health, error=error)
 
-    def _script_started(self, phase: script.Phase, process: subprocess.Popen[bytes]) -> None:
+    def _script_started(self, phase: script.Phase, process: subprocess.Popen[bytes], moment: Moment) -> None:
         name = "pre" if phase is script.PRE else "post"
-        self._record.mark(f"{name}_started")
+        self._record.mark(f"{name}_started", moment)
         threading.Thread(target=self._watch, args=(name, process), daemon=True).start()
 
     def _watch(self, name: str, process: subprocess.Popen[bytes]) -> None:

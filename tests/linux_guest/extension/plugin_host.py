@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from . import codes, script
 from .pace import Pace
+from .run_record import Moment
 
 HOST_TIMEOUT = 1800
 _DEFAULT_POLL = 3
@@ -101,7 +103,7 @@ class PluginHost:
         environment: dict[str, str],
         pace: Pace,
         log: Callable[..., None],
-        started: Callable[[script.Phase, subprocess.Popen[bytes]], None],
+        started: Callable[[script.Phase, subprocess.Popen[bytes], Moment], None],
     ) -> None:
         self._azure = azure_folder
         self._handler = handler_folder
@@ -246,7 +248,7 @@ class PluginHost:
                     environment=self._environment,
                     pace=self._pace,
                     log=self._log,
-                    started=lambda process: self._started(phase, process),
+                    started=partial(self._started, phase),
                 )
             except Exception:
                 # The thread dies unheard, and the wait below goes on to the host's own limit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 MOMENTS = (
     "pre_started",
@@ -17,6 +18,17 @@ MOMENTS = (
     "post_started",
     "post_ended",
 )
+
+
+class Moment(NamedTuple):
+    """An instant in seconds, on both clocks."""
+
+    wall: float
+    monotonic: float
+
+    @classmethod
+    def now(cls) -> Moment:
+        return cls(time.time(), time.monotonic())
 
 
 class RunRecord:
@@ -32,8 +44,8 @@ class RunRecord:
             if after in self.wall and moment not in self.wall:
                 self.mark(moment)
 
-    def mark(self, moment: str) -> None:
-        self.note(moment, time.time(), time.monotonic())
+    def mark(self, moment: str, at: Moment | None = None) -> None:
+        self.note(moment, *(at or Moment.now()))
         self._tell({"moment": moment, "at": self.wall[moment], "monotonic": self.monotonic[moment]})
 
     def note(self, moment: str, wall: float, monotonic: float) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import codes
 from .pace import Pace
+from .run_record import Moment
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def run(
     environment: dict[str, str],
     pace: Pace,
     log: Callable[..., None],
-    started: Callable[[subprocess.Popen[bytes]], None],
+    started: Callable[[subprocess.Popen[bytes], Moment], None],
 ) -> Outcome:
     """Run a script as the extension's runner thread does. An exception here is the death of that thread."""
     arguments = ["sh", str(script.location)]
@@ -67,10 +68,12 @@ def run(
         arguments.append(str(param))
     title = script.phase.title
     log(f"Running {title.lower()} for {script.module} module...")
+    # Read before, since the script is at work before this thread has its next turn.
+    moment = Moment.now()
     process = subprocess.Popen(
         arguments, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    started(process)
+    started(process, moment)
     polls_allowed = pace.polls(script.timeout, script.poll)
     timed_out = False
     polls = 0

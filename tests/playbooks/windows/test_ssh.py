@@ -18,7 +18,7 @@ def over_ssh(folder: Path, shell: str, *tasks: str, **guest: object) -> tuple[Ru
     client = folder / "ssh"
     client.write_text(
         f"#!/bin/sh\nexport WINDOWS_GUEST='{json.dumps(guest)}' WINDOWS_GUEST_NOTES='{folder}/notes'\n"
-        f"export PYTHONPATH='{ROOT}:{ROOT}/.tree'\nexec {sys.executable} -m tests.winrm_guest.ssh_stand_in \"$@\"\n"
+        f"export PYTHONPATH='{ROOT}:{ROOT}/.tree'\nexec '{sys.executable}' -m tests.winrm_guest.ssh_stand_in \"$@\"\n"
     )
     client.chmod(0o700)
     variables = {

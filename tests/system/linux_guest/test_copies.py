@@ -18,6 +18,8 @@ from tests.system.linux_guest.guest_scripts import config, deploy
 
 # That copies can be whole; how often they are is counted with the scripts that are delivered.
 ROUNDS = 2
+# Seconds in the middle of a copy in which writes go on: enough of them also where all processors are busy.
+UNFROZEN = 2.0
 ALL_TABLES = ("innodb", "aria", "myisam")
 # A session that stays open in the background holds the server; post ends it.
 MARIADB_PRE = """\
@@ -102,7 +104,7 @@ def test_a_one_shot_lock_is_called_consistent_and_found_out(mariadb: LinuxGuest)
 def test_a_copy_made_while_writes_go_on_is_found_torn(mariadb: LinuxGuest) -> None:
     deploy(mariadb, keys={})
     with mariadb.writer(tables=ALL_TABLES) as writer:
-        final = under_load(mariadb, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=0.3)
+        final = under_load(mariadb, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=UNFROZEN)
 
     assert not look(mariadb, writer, final, stops_writes=False).good
 
@@ -151,7 +153,7 @@ def test_frozen_postgresql_copies_are_whole(new_guest: MakeGuest, filesystem: st
 def test_an_unfrozen_postgresql_copy_is_found_out(new_guest: MakeGuest) -> None:
     guest = new_guest(engine="postgresql")
     with guest.writer() as writer:
-        final = under_load(guest, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=0.3)
+        final = under_load(guest, writer, "unfrozen", fault="copy_unfrozen", fault_seconds=UNFROZEN)
 
     report = look(guest, writer, final, stops_writes=False)
     assert not report.good

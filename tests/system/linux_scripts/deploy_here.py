@@ -6,7 +6,11 @@ import json
 import subprocess
 import sys
 
-from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, Refused, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import (
+    DeploymentGuest,
+    Refused,
+    run,
+)
 
 DEFAULTS = {
     "state": "present",
@@ -28,6 +32,6 @@ def run_command(command: list[str], text: str) -> tuple[int, str]:
 
 if __name__ == "__main__":
     try:
-        print(json.dumps(run({**DEFAULTS, **json.load(sys.stdin)}, Guest(run_command), check_mode=False)))
+        print(json.dumps(run({**DEFAULTS, **json.load(sys.stdin)}, DeploymentGuest(run_command), check_mode=False)))
     except Refused as refused:
         print(json.dumps({"refused": str(refused), "findings": [finding.as_dict() for finding in refused.findings]}))

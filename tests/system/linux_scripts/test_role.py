@@ -16,7 +16,7 @@ import yaml
 from tests.linux_guest import LinuxGuest
 from tests.system.conftest import MakeGuest
 
-from .scripted import CONFIG, PRE, clean, state
+from .scripted import CONFIG, POST, PRE, Starter, clean, state, until
 
 _PROJECT = Path(__file__).resolve().parents[3]
 _MARIADB = [{"name": "mariadb"}]
@@ -59,7 +59,7 @@ class Controller:
         program = Path(sys.executable).parent / "ansible-playbook"
         done = subprocess.run(
             [program, "-i", self._folder / "inventory.yml", self._folder / "play.yml", "-e", given, *arguments],
-            env={**os.environ, "ANSIBLE_CONFIG": str(_PROJECT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
+            env={**os.environ, "ANSIBLE_CONFIG": str(_PROJECT / "tests" / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"},
             cwd=_PROJECT,
             capture_output=True,
             text=True,
@@ -154,6 +154,41 @@ def test_scripts_are_not_changed_under_a_hold(guest: LinuxGuest, controller: Con
     assert status == 2
     assert "holds this guest's applications right now (held)" in " ".join(said.split())
     assert state(guest) == "held"
+
+
+def stuck(guest: LinuxGuest, controller: Controller) -> None:
+    """A hold that its hook cannot release, however long it tries, and whose extension is gone."""
+    tries = ["/bin/sh", "-c", "sleep 2; exit 1"]
+    broken = [{"name": "command", "freeze_command": ["/bin/true"], "thaw_command": tries}]
+    assert controller.run(profiles=broken)[0] == 0
+    with Starter(guest) as extension:
+        assert extension.run(PRE) == 0
+        assert extension.run(POST) == 1
+    assert state(guest) == "stuck"
+
+
+def test_the_corrected_playbook_ends_a_hold_that_was_stuck(guest: LinuxGuest, controller: Controller) -> None:
+    stuck(guest, controller)
+    whole = [{"name": "command", "freeze_command": ["/bin/true"], "thaw_command": ["/bin/true"]}]
+    status, said = controller.run(profiles=whole)
+    assert status == 0, said
+    assert state(guest) == "released"
+    assert controller.result()["findings"] == []
+    with Starter(guest) as extension:
+        assert (extension.run(PRE), extension.run(POST)) == (0, 0)
+
+
+def test_scripts_of_a_hold_that_stays_stuck_are_removed_and_what_it_holds_is_named(
+    guest: LinuxGuest, controller: Controller
+) -> None:
+    stuck(guest, controller)
+    watchdog = int(state(guest, "watchdog").split()[0])
+    status, said = controller.run(state="absent")
+    assert status == 0, said
+    assert [finding["code"] for finding in controller.result()["findings"]] == ["hold.left"]
+    assert not guest.path(CONFIG).exists()
+    assert until(lambda: guest.run(["kill", "-0", str(watchdog)], check=False).returncode != 0)
+    assert controller.run(profiles=_MARIADB)[0] == 0
 
 
 def test_a_secret_shows_up_nowhere(guest: LinuxGuest, controller: Controller) -> None:

@@ -49,7 +49,7 @@ def start(guest: LinuxGuest, *tasks: Json, arguments: t.Sequence[str] = ()) -> s
             "HOME": str(guest.folder),
             "LC_ALL": "C.UTF-8",
             "PATH": os.environ["PATH"],
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
             "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/playbooks/callback_plugins"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
             "TASK_RESULTS": str(guest.folder / "results.jsonl"),

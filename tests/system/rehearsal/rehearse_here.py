@@ -7,21 +7,21 @@ import json
 import os
 import sys
 
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check as _plugin_check
-from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.preparation import Guest, rehearse
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest import plugin_check
+from ansible_collections.appconsistent.azure.plugins.module_utils._rehearsal.preparation import RehearsalGuest, rehearse
 
 if os.geteuid() != 0:
     # what root owns is tested elsewhere
-    _plugin_check.owner_of = lambda about: "root"  # noqa: ARG005
+    plugin_check.owner_name = lambda about: "root"  # noqa: ARG005
 folder, window = sys.argv[1], float(sys.argv[2])
 answer = rehearse(
     {
         "window": window,
         "probe": ["sh", folder + "/etc/azure/probe"],
         "probe_timeout": 20.0,
-        "minimum_consistency": "application",
+        "minimum_consistency": "ApplicationConsistent",
     },
-    Guest(root=folder, uid=0, deployed_probes=lambda _seconds: [], root_uid=os.getuid()),
+    RehearsalGuest(root=folder, uid=0, deployed_probes=lambda _seconds: [], root_uid=os.getuid()),
     check_mode=False,
 )
 print(json.dumps(dict(answer.rehearsal, problem=answer.problem)))

@@ -182,7 +182,7 @@ def test_a_module_that_is_killed_leaves_nothing_held(guest: LinuxGuest, begin: B
     assert takes_writes(guest)
 
 
-def test_when_all_its_pythons_are_killed_at_once_the_guardian_releases(guest: LinuxGuest, begin: Begin) -> None:
+def test_when_all_its_pythons_are_killed_at_once_the_guest_takes_writes_again(guest: LinuxGuest, begin: Begin) -> None:
     controller = begin(task("snapshot_rehearsal", window=300))
     wait_until(guest, "held")
     processes = rehearsal_processes(guest)
@@ -191,7 +191,8 @@ def test_when_all_its_pythons_are_killed_at_once_the_guardian_releases(guest: Li
         for pid in processes:
             os.kill(pid, number)
     controller.communicate(timeout=PATIENCE)
-    wait_until(guest, "released")
+    # Where the scripts' own watchdog sees first that its caller is gone, it releases, and post finds the hold broken.
+    wait_until(guest, "released", "broken")
     assert takes_writes(guest)
 
 

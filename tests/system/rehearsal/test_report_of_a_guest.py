@@ -26,7 +26,8 @@ from tests.system.rehearsal.controller import GUEST_PYTHON, ROOT, Json, play, ta
 
 _LOOK = """
 import json, os, sys, time
-from ansible_collections.appconsistent.azure.plugins.module_utils._guest.snapshot import Guest, gather
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.guest import Guest
+from ansible_collections.appconsistent.azure.plugins.module_utils._guest.snapshot import gather
 guest = Guest("/", os.geteuid(), time.time() + float(sys.argv[1]), lambda program: "", lambda: {})
 print(json.dumps(gather(guest)["guest_snapshot"]))
 """

@@ -193,7 +193,7 @@ def test_three_creates_of_each_kind_in_an_hour(simulator: Simulator, raw: RawCli
         simulator.advance(60)
     fourth = raw.make_point("lin-web-1", "p3")
     assert fourth.status == 429
-    assert fourth.json["error"]["details"][0]["target"] == "CreateAppConsistentRestorePoint"
+    assert fourth.json["error"]["details"][0]["target"] == "CreateApplicationConsistentRestorePoint"
     assert 3300 < int(fourth.headers["Retry-After"]) <= HOUR
     # The other kind has a limit of its own.
     assert raw.make_point("lin-web-1", "crash", CRASH).status == 201

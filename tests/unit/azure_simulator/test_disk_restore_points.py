@@ -84,8 +84,12 @@ def test_a_disk_is_made_from_a_copy(simulator: Simulator, raw: RawClient, disk: 
     body = {"location": "westeurope", "zones": ["1"], "properties": {"creationData": creation}}
     made = raw.send("PUT", "disks/restored", body, version=DISK_VERSION)
     assert made.status == 202
+    end = made.headers["Location"].removeprefix(simulator.arm_url)
+    assert raw.exchange("GET", end, Authorization=f"Bearer {raw.token}").status == 202
     simulator.advance(10)
     shown = raw.get("disks/restored", version=DISK_VERSION)
+    # The Azure CLI asks no more than the Location for what it has made.
+    assert raw.exchange("GET", end, Authorization=f"Bearer {raw.token}").json == shown
     assert (shown["properties"]["provisioningState"], shown["properties"]["diskSizeGB"]) == ("Succeeded", 64)
     assert raw.send("PUT", "disks/restored", body, version=DISK_VERSION).status == 409
     elsewhere = {**body, "location": "eastus"}

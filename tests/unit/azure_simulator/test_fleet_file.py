@@ -46,7 +46,7 @@ def _vm(**keys: Any) -> dict[str, Any]:
         ({"rules": {"vss_failure": "maybe"}}, "vss_failure must be one of"),
         ({"rules": {"points_per_vm": "many"}}, "points_per_vm must be a whole number"),
         ({"limits": {"Nothing": {}}}, "does not know the policy 'Nothing'"),
-        ({"limits": {"CreateAppConsistentRestorePoint": {"size": 1}}}, "unknown keys: size"),
+        ({"limits": {"CreateApplicationConsistentRestorePoint": {"size": 1}}}, "unknown keys: size"),
         ({"identities": [{"name": "x", "secrets": [1]}]}, "must be a list of texts"),
     ],
 )

@@ -46,8 +46,8 @@ def _group(simulator: Simulator) -> str:
     return f"/subscriptions/{simulator.subscription_id}/resourceGroups/rg-fleet"
 
 
-def _assigned(policy: PolicyClient, scope: str, rule: dict[str, Any] | None = None) -> Any:
-    body: Any = {"properties": {"mode": "Indexed", "policyRule": rule or RULE, "displayName": "guard"}}
+def _assigned(policy: PolicyClient, scope: str, rule: dict[str, Any] | None = None, mode: str = "Indexed") -> Any:
+    body: Any = {"properties": {"mode": mode, "policyRule": rule or RULE, "displayName": "guard"}}
     definition = policy.policy_definitions.create_or_update("guard", body)
     assignment: Any = {"properties": {"policyDefinitionId": definition.id, "displayName": "guard"}}
     return policy.policy_assignments.create(scope, "guard", assignment)
@@ -73,7 +73,7 @@ def test_what_goes_along_with_its_parent_is_not_protected(
     simulator: Simulator, raw: RawClient, policy: PolicyClient
 ) -> None:
     point = "Microsoft.Compute/restorePointCollections/restorePoints"
-    _assigned(policy, _group(simulator), {"if": {"field": "type", "equals": point}, "then": RULE["then"]})
+    _assigned(policy, _group(simulator), {"if": {"field": "type", "equals": point}, "then": RULE["then"]}, "All")
     raw.made_point("lin-web-1", "p1")
     direct = raw.send("DELETE", "restorePointCollections/lin-web-1-points/restorePoints/p1")
     assert (direct.status, direct.code) == (403, "RequestDisallowedByPolicy")

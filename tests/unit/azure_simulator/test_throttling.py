@@ -124,7 +124,7 @@ def test_a_refused_create_uses_nothing_up(simulator: Simulator, raw: RawClient) 
     for _ in range(4):
         raw.make_point("lin-web-1", "p1", {"properties": {"consistencyMode": "ApplicationConsistent"}})
     simulator.advance(60)
-    assert _remaining(raw.make_point("lin-web-1", "p1"))["CreateAppConsistentRestorePoint"] == 2
+    assert _remaining(raw.make_point("lin-web-1", "p1"))["CreateApplicationConsistentRestorePoint"] == 2
 
 
 def test_limits_can_be_switched_off(simulator: Simulator, raw: RawClient) -> None:

@@ -10,9 +10,10 @@ import typing as t
 from dataclasses import replace
 
 import pytest
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import engine as _fleet
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure import azure_time
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet import making, one_machine
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Verdict
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import next_step as _wish
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import holding, next_step
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points import retention as _retention
 
 from tests.chaos.story import Theme
@@ -24,44 +25,61 @@ Change = t.Callable[[pytest.MonkeyPatch], None]
 
 def a_fresh_name_each_time(patch: pytest.MonkeyPatch) -> None:
     numbers = itertools.count(100)
-    patch.setattr(_fleet, "next_step", lambda wish, *_: _wish.Make(f"{wish.schedule}-{wish.key}-{next(numbers)}"))
+    for module in (making, one_machine):
+        patch.setattr(
+            module, "next_step", lambda wish, *_: next_step.Make(f"{wish.schedule}-{wish.key}-{next(numbers)}")
+        )
 
 
 def no_adoption_after_a_lost_answer(patch: pytest.MonkeyPatch) -> None:
     async def give_up(_work: t.Any, error: Exception) -> t.NoReturn:
         raise error
 
-    patch.setattr(_fleet._Work, "_adopt_after", give_up)
+    patch.setattr(making.Making, "_adopt_after", give_up)
 
 
 def retention_without_keep_good(patch: pytest.MonkeyPatch) -> None:
     real = _retention.surplus
     patch.setattr(
-        _fleet,
+        one_machine,
         "surplus",
         lambda own, retention, *rest, **more: real(own, replace(retention, keep_good=0), *rest, **more),
     )
 
 
 def retention_of_all_points(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_fleet, "of_schedule", lambda _point, _schedule: True)
+    patch.setattr(one_machine, "of_schedule", lambda _point, _schedule: True)
 
 
 def tries_again_whatever_failed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_fleet._Work, "_worth_another", lambda _work, outcome: bool(outcome.failure))
+    patch.setattr(one_machine.OneMachine, "_worth_another", lambda _work, outcome: bool(outcome.failure))
 
 
 def repeats_at_once(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_wish, "_unless_too_early", lambda *known: _wish.Make(known[-1]))
+    patch.setattr(next_step, "_unless_too_early", lambda *known: next_step.Make(known[-1]))
 
 
 def says_reached_of_everything(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(_fleet, "judge", lambda outcome, point, *_: replace(outcome, point=point, verdict=Verdict.REACHED))
+    for module in (making, one_machine):
+        patch.setattr(
+            module, "judge", lambda outcome, point, *_: replace(outcome, point=point, verdict=Verdict.REACHED)
+        )
+
+
+def takes_an_earlier_machine_for_this_one(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(holding.Needed, "is_source_of", lambda _needed, _point: True)
+    patch.setattr(holding.Needed, "missing_in", lambda _needed, _point: ())
+
+
+def believes_its_own_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(azure_time.AzureTime, "note", lambda _time, _date: None)
 
 
 @pytest.mark.parametrize(
     ("change", "found"),
     [
+        (takes_an_earlier_machine_for_this_one, "outcomes_are_true"),
+        (believes_its_own_clock, "tried_again_within_reason"),
         (a_fresh_name_each_time, "one_point_each"),
         (no_adoption_after_a_lost_answer, "outcomes_are_true"),
         (retention_without_keep_good, "retention_keeps_its_word"),

@@ -10,19 +10,20 @@ import time
 import typing as t
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm, connect
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.credentials import Settings
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import Clock
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.engine import take_all
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import Outcome
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.next_step import Wish
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import default_collection
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.place import Place
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._task.target import Target
 
 from tests.azure_simulator import Simulator
+from tests.fleet_run import take_all
 
 # Simulated seconds to a real one, for the simulator and for the code under test alike.
 SPEED = 100.0
@@ -34,6 +35,8 @@ class Stage:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
+        # How far the client's clock is ahead of the simulator's.
+        self.ahead = timedelta(0)
 
     def vms(self, *vms: dict[str, t.Any], **fleet: t.Any) -> None:
         """Put another fleet on the stage."""
@@ -54,14 +57,14 @@ class Stage:
     async def arm(self, **changes: str) -> t.AsyncIterator[Arm]:
         clock = Clock(
             monotonic=lambda: time.monotonic() * SPEED,
-            utc_now=lambda: self.simulator.clock.wall(),
+            utc_now=lambda: self.simulator.clock.wall() + self.ahead,
             sleep=lambda seconds: asyncio.sleep(seconds / SPEED),
         )
         async with connect(self.settings(**changes), clock=clock) as arm:
             yield arm
 
     def run(self, story: t.Callable[[Arm], t.Awaitable[T]], **changes: str) -> T:
-        """Run a story with an open door to the simulator."""
+        """Run a story with an open connection to the simulator."""
 
         async def main() -> T:
             async with self.arm(**changes) as arm:
@@ -88,7 +91,7 @@ class Stage:
 
     def collection(self, name: str) -> str:
         """Return the name of the collection that the collection's code keeps a machine's points in."""
-        return default_collection(self.targets(name)[0].vm).name
+        return Place().of(self.targets(name)[0].vm).name
 
     def take(self, *names: str, wish: Wish | None = None, check: bool = False) -> dict[str, Outcome]:
         """Take care of the named machines, or of all."""

@@ -26,7 +26,7 @@ def ansible_doc() -> dict[str, t.Any]:
     """What the real ansible-doc says of all actions, fragments joined in."""
     answer = subprocess.run(
         [Path(sys.executable).with_name("ansible-doc"), "--json", *(f"{COLLECTION}.{name}" for name in ACTIONS)],
-        env={"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
+        env={"ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         cwd=ROOT,
         capture_output=True,
         check=True,

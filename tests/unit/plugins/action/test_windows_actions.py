@@ -17,13 +17,13 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.play_context import PlayContext
 from ansible.playbook.task import Task
 from ansible.plugins.action import ActionBase
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._clock import BlockingClock
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows import action as subject
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import READ_VALUES, READER
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.guest import (
     ConnectionLost,
     GuestTimedOut,
     Output,
-    Pace,
 )
 
 from tests.winrm_guest import console
@@ -158,7 +158,7 @@ def test_a_linux_guest_is_handed_over_to_the_module_of_the_same_name(monkeypatch
 
 def test_a_half_written_report_of_the_agent_is_asked_for_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     slept: list[float] = []
-    monkeypatch.setattr(subject.WindowsAction, "PACE", Pace(sleep=slept.append))
+    monkeypatch.setattr(subject.WindowsAction, "CLOCK", BlockingClock(sleep=slept.append))
     report = r"C:\WindowsAzure\Logs\AggregateStatus\aggregatestatus.json"
     guest = machine(files={report: '{"aggregateStatus": {'})
     made = action("guest_snapshot_info", Connection(guest))

@@ -15,9 +15,12 @@ import pytest
 import yaml
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.arm import Arm
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import AzureError, InvalidInput
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import resource_graph as _resource_graph
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import vm_listing as _vm_listing
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory.vm_listing import Filter, list_machines
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import resource_graph, vm_listing
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory.vm_listing import (
+    Filter,
+    Listing,
+    list_machines,
+)
 from azure.identity import ClientSecretCredential
 from azure.mgmt.resourcegraph import ResourceGraphClient
 from azure.mgmt.resourcegraph.models import QueryRequest
@@ -32,10 +35,15 @@ Json = dict[str, t.Any]
 
 
 def listed(azure: Stage, wanted: Filter | None = None, *, with_addresses: bool = False) -> dict[str, Json]:
-    async def story(arm: Arm) -> list[Json]:
-        return await list_machines(arm, wanted or Filter(), with_protection=False, with_addresses=with_addresses)
+    async def story(arm: Arm) -> Listing:
+        # The clock runs a hundred times as fast as a busy machine answers.
+        return await list_machines(
+            arm, wanted or Filter(), with_protection=False, with_addresses=with_addresses, patience=1e6
+        )
 
-    return {machine["azure_vm_name"]: machine for machine in azure.run(story)}
+    listing = azure.run(story)
+    assert listing.unread == []
+    return {machine["azure_vm_name"]: machine for machine in listing.machines}
 
 
 def requests(azure: Stage, part: str) -> int:
@@ -67,7 +75,7 @@ class Shell:
                 "PATH": "/usr/bin:/bin",
                 "HOME": str(self.folder),
                 "LC_ALL": "C.UTF-8",
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_CONFIG": str(ROOT / "tests" / "ansible.cfg"),
                 "ANSIBLE_INVENTORY_UNPARSED_FAILED": "True",
                 "ANSIBLE_LOCALHOST_WARNING": "False",
                 **self.environment,
@@ -183,7 +191,7 @@ def interface(machine: str, *configurations: Json, primary: bool | None = None) 
 
 def test_the_primary_address_of_the_primary_interface_comes_first() -> None:
     public = {"publicIPAddress": {"id": "/P/One"}}
-    found = _vm_listing.addresses(
+    found = vm_listing.addresses(
         [
             interface("/VM/a", {"privateIPAddress": "10.1.0.4", "primary": True, **public}, primary=False),
             interface(
@@ -205,14 +213,14 @@ def test_the_primary_address_of_the_primary_interface_comes_first() -> None:
         "azure_public_ips": ["20.50.1.7"],
     }
     assert found["/vm/b"]["azure_private_ip"] == "10.0.0.6"
-    assert found["/vm/c"] == _vm_listing.addresses_of([])
+    assert found["/vm/c"] == vm_listing.addresses_of([])
 
 
 @pytest.fixture
 def narrow_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three queries a minute, and pages of ten, so that a small fleet meets the limit."""
     monkeypatch.setattr(throttling, "GRAPH_QUERIES", Window(3, 60))
-    monkeypatch.setattr(_resource_graph, "LARGEST_PAGE", 10)
+    monkeypatch.setattr(resource_graph, "LARGEST_PAGE", 10)
 
 
 def statuses(azure: Stage) -> list[int]:
@@ -230,7 +238,7 @@ def test_the_quota_is_kept_without_a_single_refusal(azure: Stage) -> None:
 def test_a_refused_query_is_sent_again_when_azure_says_so(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY})
     for _ in range(3):
-        azure.run(lambda arm: _resource_graph.rows(arm, "resources | project id", doing="use up the quota"))
+        azure.run(lambda arm: resource_graph.rows(arm, "resources | project id", doing="use up the quota"))
     # Others of the same identity have used up the quota, which this run cannot know.
     assert list(listed(azure)) == ["db1"]
     assert statuses(azure).count(429) == 1
@@ -262,7 +270,7 @@ def test_a_cut_answer_is_an_error_and_not_a_shorter_fleet(azure: Stage) -> None:
     azure.vms({"name": "vm{n}", "count": 1200, **READY})
     with pytest.raises(AzureError, match="gave 1000 of 1200 rows and no way to ask for the rest"):
         azure.run(
-            lambda arm: _resource_graph.rows(
+            lambda arm: resource_graph.rows(
                 arm, "resources | where type endswith 'machines' | project name", doing="ask"
             )
         )
@@ -272,7 +280,7 @@ def test_a_cut_answer_is_an_error_and_not_a_shorter_fleet(azure: Stage) -> None:
     ("state", "named"), [("Succeeded", "healthy"), ("Failed", "failed"), ("Updating", "updating"), ("", "updating")]
 )
 def test_the_extension_is_called_healthy_only_when_azure_says_so(state: str, named: str) -> None:
-    assert _vm_listing.extension_state({"state": state}) == named
+    assert vm_listing.extension_state({"state": state}) == named
 
 
 def test_a_name_that_several_machines_have_gets_a_hash(azure: Stage, shell: Shell) -> None:
@@ -313,7 +321,7 @@ def test_a_secret_can_be_a_template(azure: Stage, shell: Shell) -> None:
             "The options subscriptions and management_groups are both given",
         ),
         ({"secret": "wrong-secret-text"}, "Could not sign in to Azure"),
-        ({"cloud_environment": "AzureMoon"}, "which is no cloud that is known here"),
+        ({"cloud_environment": "AzureMoon"}, "which is not a known cloud"),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(azure: Stage, shell: Shell, options: Json, sentence: str) -> None:
@@ -344,12 +352,75 @@ def test_the_queries_are_what_the_sdk_would_send_too(azure: Stage) -> None:
         answers = [
             t.cast("list[Json]", client.resources(QueryRequest(query=query)).data)
             for query in (
-                _vm_listing.machines_query(Filter()),
-                _vm_listing.extensions_query(),
-                _vm_listing.interfaces_query(),
-                _vm_listing.public_addresses_query(),
+                vm_listing.machines_query(Filter()),
+                vm_listing.extensions_query(),
+                vm_listing.interfaces_query(),
+                vm_listing.public_addresses_query(),
             )
         ]
     assert sorted(row["name"] for row in answers[0]) == sorted(listed(azure))
     assert {row["extensionType"] for row in answers[1]} == {"VMSnapshotLinux"}
     assert [len(answer) for answer in answers] == [12] * 4
+
+
+OPTIONAL: dict[str, Json] = {
+    "extensions": {"skip": 1},
+    "interfaces": {"skip": 2},
+    "public addresses": {"skip": 3},
+    "collections": {"action": "*/restorePointCollections/read"},
+}
+
+
+@pytest.mark.parametrize("what", OPTIONAL)
+@pytest.mark.parametrize("how", [{"status": 403, "code": "AuthorizationFailed"}, {"status": 502, "times": 9}], ids=str)
+def test_a_part_that_cannot_be_read_costs_that_part_only(azure: Stage, what: str, how: Json) -> None:
+    azure.vms({"name": "db1", **READY, "public_ip": "20.50.1.7"})
+    place = OPTIONAL[what]
+    if "skip" in place:
+        place = {**place, "action": "Microsoft.ResourceGraph/*"}
+    azure.simulator.add_fault("error", message="no", **{"times": 1, **how, **place})
+    listing = azure.run(
+        lambda arm: list_machines(arm, Filter(), with_protection=True, with_addresses=True, patience=1e6)
+    )
+    (machine,) = listing.machines
+    assert len(listing.unread) >= 1
+    known = {
+        "extensions": machine["azure_snapshot_extension"]["state"] == "healthy",
+        "interfaces": machine["azure_private_ip"] != "",
+        "public addresses": machine["azure_public_ip"] != "",
+        "collections": "azure_restore_point_collection" in machine,
+    }
+    assert not known[what]
+    assert known["collections"] or what == "collections"
+    assert machine["azure_os"] == "linux"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_an_optional_list_that_azure_puts_off_for_hours_is_not_waited_for(azure: Stage, status: int) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.simulator.add_fault(
+        "error",
+        action="*/restorePointCollections/read",
+        times=9,
+        status=status,
+        code="Busy",
+        message="later",
+        retry_after=7200,
+    )
+    listing = azure.run(lambda arm: list_machines(arm, Filter(), with_protection=True, with_addresses=True))
+    assert len(listing.machines) == len(listing.unread) == 1
+
+
+def test_the_inventory_says_what_it_lacks_and_does_not_keep_it(azure: Stage, shell: Shell) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.simulator.add_fault(
+        "error", action="*/restorePointCollections/read", times=1, status=403, code="No", message="-"
+    )
+    cache = {"cache": True, "cache_plugin": "ansible.builtin.jsonfile", "cache_connection": str(shell.folder / "c")}
+    done = shell.run("ansible-inventory", "--list", **cache)
+    assert done.returncode == 0
+    assert "The inventory lacks a part: Could not list the restore point collections" in " ".join(done.stderr.split())
+    groups = set(json.loads(done.stdout))
+    assert "linux" in groups
+    assert not {"protected", "unprotected"} & groups
+    assert "unprotected" in shell.list(**cache)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.appconsistent.azure.plugins.module_utils._profiles.table import PROFILES
-from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import Guest, run
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.deployment import DeploymentGuest, run
 from ansible_collections.appconsistent.azure.plugins.modules import snapshot_scripts
 
 SPEC = snapshot_scripts._argument_spec()
@@ -81,7 +81,9 @@ def test_examples_run(example: dict[str, t.Any], tmp_path: Path) -> None:
     assert checked.error_messages == []
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     (tmp_path / "run").mkdir()
-    result = run(checked.validated_parameters, Guest(run_command, str(tmp_path), tmp_path.stat().st_uid), False)
+    result = run(
+        checked.validated_parameters, DeploymentGuest(run_command, str(tmp_path), tmp_path.stat().st_uid), False
+    )
     assert result["changed"] is (example["appconsistent.azure.snapshot_scripts"].get("state") != "absent")
 
 
@@ -89,7 +91,7 @@ def test_what_is_returned_is_documented(tmp_path: Path) -> None:
     (tmp_path / "etc/systemd/system").mkdir(parents=True)
     (tmp_path / "run").mkdir()
     params = ArgumentSpecValidator(SPEC).validate({"profiles": [{"name": "mariadb"}]}).validated_parameters
-    result = run(params, Guest(run_command, str(tmp_path), tmp_path.stat().st_uid), False)
+    result = run(params, DeploymentGuest(run_command, str(tmp_path), tmp_path.stat().st_uid), False)
     assert set(result) - {"changed", "diff"} == set(RETURN)
     assert set(result["snapshot_scripts"]) == set(RETURN["snapshot_scripts"]["contains"])
     assert result["snapshot_scripts"] == RETURN["snapshot_scripts"]["sample"]
