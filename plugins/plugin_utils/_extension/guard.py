@@ -38,12 +38,14 @@ from .._authorization.policy import (
 from .._azure.arm import Arm
 from .._azure.machine import Extension, Machine, read_machine
 from .._azure.obstacle import Obstacle, ObstacleResult
+from .._azure.optional import read_or_note
 from .._azure.resource_ids import VmId, group_path
 from .._errors import Conflict, InvalidInput, NotFound
 from .._json import Json
 from .._restore_points.place import Place
 from .._restore_points.points import CollectionId
-from .guard_lift import Lift, LiftResult, read_lift, remove_lift, write_lift
+from .activity_log import last_removal
+from .guard_lift import Lift, LiftResult, lift_of_exemption, read_lift, remove_lift, write_lift
 
 LOCK_NAME = "appconsistent-guard"
 POLICY_NAME = "appconsistent-guard"
@@ -150,7 +152,8 @@ async def read_state(
         state = replace(state, assigned=assigned, exemption=exemption)
     # The note matters only where the guard is off: it tells whether that is meant so.
     if not state.own_locks or state.exemption is not None:
-        state = replace(state, lift=await read_lift(arm, guard.collection(vm)))
+        noted = await read_lift(arm, guard.collection(vm))
+        state = replace(state, lift=noted or lift_of_exemption(state.exemption))
     return state
 
 
@@ -163,8 +166,12 @@ async def ensure_guarded(
     end_lift: bool = False,
     machine: Machine | None = None,
     assigned: bool = False,
+    look_back: timedelta | None = None,
 ) -> Json:
-    """See that the snapshot extension of a machine is guarded, unless it is lifted on purpose for now."""
+    """See that the snapshot extension of a machine is guarded, unless it is lifted on purpose for now.
+
+    With `look_back`, a lock that is set again without a note of a lift says who removed it so long ago at most.
+    """
     check_guard(guard)
     machine = machine or await read_machine(arm, vm)
     if end_lift and machine.snapshot_extension is None:
@@ -183,6 +190,7 @@ async def ensure_guarded(
     if state.lift is not None and state.lift.holds(now) and not end_lift:
         return _result(state, guard, state, changed=False, now=now)
     after, changed, fresh = state, False, False
+    findings: list[Obstacle] = []
     if guard.policy:
         if not assigned:
             changed, _assignment = await ensure_assigned(
@@ -196,6 +204,8 @@ async def ensure_guarded(
             changed, fresh = True, True
     if guard.lock and (not state.own_locks or (held is not None and MARK in held.notes and held.notes != guard.note)):
         lock = Lock(lock_path(state.extension.id, guard.lock_name), guard.lock_name, CAN_NOT_DELETE, guard.note)
+        if look_back is not None and state.lift is None and not state.own_locks:
+            findings += await _who_removed(arm, lock, look_back)
         if not check:
             lock = await _locked(arm, state.extension, guard, subject)
         after = replace(after, locks=(*(other for other in after.locks if other is not held), lock))
@@ -204,7 +214,47 @@ async def ensure_guarded(
         if not check:
             await remove_lift(arm, guard.collection(vm))
         after = replace(after, lift=None)
-    return _result(state, guard, after, changed=changed, now=now, fresh=fresh and not check)
+    if fresh and not check:
+        findings.append(_not_in_force_yet(guard, vm))
+    return _result(state, guard, after, changed=changed, now=now, findings=findings)
+
+
+def _not_in_force_yet(guard: Guard, vm: VmId) -> Obstacle:
+    return Obstacle(
+        "policy_not_in_force_yet",
+        False,
+        not_effective_yet(guard.policy_name, guard.policy_scope(vm)),
+        "Wait that long before you count on it."
+        if guard.lock
+        else "Wait that long before you count on it, or guard with method=both: a lock holds at once.",
+        "Azure Policy definitions denyAction effect",
+    )
+
+
+async def _who_removed(arm: Arm, lock: Lock, look_back: timedelta) -> list[Obstacle]:
+    """Tell of a removal that no note explains: a lift whose note was lost with the collection's tags looks like it."""
+    unread: list[str] = []
+    removal = await read_or_note(unread, last_removal(arm, lock.id, look_back))
+    found = [
+        Obstacle(
+            "removal_unread",
+            False,
+            f"Who removed the lock {lock.name} before, if anybody, could not be read: {said}",
+            "Let the identity read the activity log, as docs/rights/guard.json does.",
+        )
+        for said in unread
+    ]
+    if removal is not None:
+        found.append(
+            Obstacle(
+                "lock_was_removed",
+                False,
+                f"The lock {lock.name} was not there, and no note says that the guard is lifted; {removal.words}",
+                "Was it lifted on purpose, its note was lost with the tags of the restore point collection: lift it "
+                "again for the rest of the time.",
+            )
+        )
+    return found
 
 
 async def _end_lift_without_extension(arm: Arm, machine: Machine, guard: Guard, *, check: bool) -> None:
@@ -316,20 +366,10 @@ def no_guard(lift: Lift | None = None) -> GuardResult:
     return {"guarded": False, "extension_id": "", "lock": {}, "policy": {}, "lifted": lifted, "findings": []}
 
 
-def _result(before: State, guard: Guard, after: State, *, changed: bool, now: datetime, fresh: bool = False) -> Json:
-    found = lock_findings(after.locks, guard.collection(after.machine.id), after.extension.id)
-    if fresh:
-        found.append(
-            Obstacle(
-                "policy_not_in_force_yet",
-                False,
-                not_effective_yet(guard.policy_name, guard.policy_scope(after.machine.id)),
-                "Wait that long before you count on it."
-                if guard.lock
-                else "Wait that long before you count on it, or guard with method=both: a lock holds at once.",
-                "Azure Policy definitions denyAction effect",
-            )
-        )
+def _result(
+    before: State, guard: Guard, after: State, *, changed: bool, now: datetime, findings: t.Iterable[Obstacle] = ()
+) -> Json:
+    found = [*lock_findings(after.locks, guard.collection(after.machine.id), after.extension.id), *findings]
     return {
         "changed": changed,
         "snapshot_extension_guard": describe_guard(after, guard, now, found),

@@ -4,7 +4,8 @@
 """Break-glass: that a machine's guard is lifted on purpose, why, and until when.
 
 Azure is the only memory, and a lock cannot say that it will be back. So the note is a tag on the machine's restore
-point collection: it outlives the extension and its lock, and whoever may take restore points may write it.
+point collection: it outlives the extension and its lock, and whoever may take restore points may write it. Whoever
+replaces the collection's tags loses it; a policy's exemption says the same and is read where the tag is gone.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import typing as t
 from dataclasses import dataclass
 from datetime import datetime
 
+from .._authorization.policy import Exemption
 from .._azure.arm import Arm
 from .._errors import NotFound
 from .._json import child, parse_time
@@ -53,6 +55,11 @@ async def read_lift(arm: Arm, where: CollectionId) -> Lift | None:
     """Return the note, None when there is none or nobody can read it as one."""
     tags = await _tags(arm, where)
     return _lift((tags or {}).get(TAG))
+
+
+def lift_of_exemption(exemption: Exemption | None) -> Lift | None:
+    """Return the lift that an exemption of ours stands for; one without an end was made by somebody else."""
+    return Lift(exemption.until, exemption.reason, "") if exemption and exemption.until else None
 
 
 async def write_lift(arm: Arm, where: CollectionId, lift: Lift, *, location: str, vm_id: str) -> None:

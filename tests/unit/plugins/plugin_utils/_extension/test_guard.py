@@ -212,6 +212,54 @@ def test_the_note_of_a_lift_keeps_the_other_tags(azure: Stage) -> None:
     assert azure.simulator.call(lambda world: [dict(c.tags) for c in world.collections.values()]) == [{"owner": "dba"}]
 
 
+def tags_replaced(azure: Stage) -> None:
+    def replaced(world: t.Any) -> None:
+        for collection in list(world.collections.values()):
+            world.put_collection(replace(collection, tags={"owner": "dba"}))
+
+    azure.simulator.call(replaced)
+
+
+@pytest.mark.parametrize("guard", [POLICY, BOTH], ids=["policy", "both"])
+def test_a_lift_outlives_the_collections_tags_in_the_exemption(azure: Stage, guard: Guard) -> None:
+    azure.vms({"name": "db1", **READY})
+    guarded(azure, guard)
+    lifted(azure, guard)
+    tags_replaced(azure)
+    meanwhile = guarded(azure, guard)
+    assert not meanwhile["changed"]
+    assert meanwhile["snapshot_extension_guard"]["lifted"]["reason"] == "change 4711"
+    assert guarded(azure, guard, end_lift=True)["snapshot_extension_guard"]["guarded"]
+
+
+def test_a_lift_of_a_lock_whose_note_is_lost_is_noticed(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    first = guarded(azure, look_back=HOUR)
+    assert first["snapshot_extension_guard"]["findings"] == []
+    lifted(azure)
+    tags_replaced(azure)
+    (finding,) = guarded(azure, look_back=HOUR)["snapshot_extension_guard"]["findings"]
+    assert finding["code"] == "lock_was_removed"
+    assert "no note says that the guard is lifted; " in finding["message"]
+    assert "removed it at" in finding["message"]
+
+
+def test_a_lift_that_came_to_its_end_is_no_loss(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    guarded(azure)
+    lifted(azure)
+    azure.lapse()
+    assert guarded(azure, look_back=2 * HOUR)["snapshot_extension_guard"]["findings"] == []
+
+
+def test_who_removed_a_lock_is_said_to_be_unknown_without_the_right_to_the_log(azure: Stage) -> None:
+    azure.vms({"name": "db1", **READY})
+    azure.simulator.add_fault("denied", action="Microsoft.Insights/eventtypes/values/read")
+    (finding,) = guarded(azure, look_back=HOUR)["snapshot_extension_guard"]["findings"]
+    assert finding["code"] == "removal_unread"
+    assert "eventtypes" in finding["message"]
+
+
 def test_a_foreign_lock_of_the_same_name_is_neither_changed_nor_removed(azure: Stage) -> None:
     azure.vms({"name": "db1", **READY})
     put_lock(azure, extension_id(azure), LOCK_NAME)
