@@ -43,6 +43,4 @@ class ActionModule(AzureAction):
                     f"The option lift_for is {params['lift_for']!r}", advice="Lift the guard for up to 7 days."
                 )
             return await ensure_lifted(arm, vm, guard, params["reason"], span, check=check)
-        return await ensure_guarded(
-            arm, vm, guard, check=check, end_lift=params["end_lift"], look_back=_LONGEST_LIFT
-        )
+        return await ensure_guarded(arm, vm, guard, check=check, end_lift=params["end_lift"], look_back=_LONGEST_LIFT)

@@ -81,6 +81,8 @@ TYPES: Mapping[str, frozenset[str]] = {
     "microsoft.compute/virtualmachines": COMPUTE,
     "microsoft.compute/virtualmachines/extensions": COMPUTE,
     "microsoft.compute/virtualmachines/instanceview": COMPUTE,
+    "microsoft.compute/virtualmachines/deallocate": COMPUTE,
+    "microsoft.compute/virtualmachines/start": COMPUTE,
     "microsoft.insights/eventtypes/values": frozenset(["2014-04-01", "2015-04-01"]),
     "microsoft.resourcegraph/resources": frozenset(
         ["2019-04-01", "2021-03-01", "2021-06-01-preview", "2022-10-01", "2024-04-01"]

@@ -9,7 +9,7 @@ from . import bodies, operations, pages, regions, restore_points
 from .errors import ArmError, invalid_parameter, not_allowed, resource_not_found
 from .exchange import Call, Response, answer
 from .paths import parse
-from .records import Disk, Vm
+from .records import Disk, DiskPoint, Point, Vm
 
 if TYPE_CHECKING:
     from .world import World
@@ -26,6 +26,20 @@ PUT_BODY: Mapping[str, bodies.Shape] = {
         "diskSizeGB": int,
         "osType": ("Windows", "Linux"),
         "hyperVGeneration": ("V1", "V2"),
+        "encryption": {
+            "type": (
+                "EncryptionAtRestWithPlatformKey",
+                "EncryptionAtRestWithCustomerKey",
+                "EncryptionAtRestWithPlatformAndCustomerKeys",
+            ),
+            "diskEncryptionSetId": str,
+        },
+        "securityProfile": {"securityType": str},
+        "tier": str,
+        "diskIOPSReadWrite": int,
+        "diskMBpsReadWrite": int,
+        "burstingEnabled": bool,
+        "diskAccessId": str,
         "networkAccessPolicy": ("AllowAll", "AllowPrivate", "DenyAll"),
         "publicNetworkAccess": ("Enabled", "Disabled"),
     },
@@ -82,7 +96,13 @@ def put(world: World, call: Call) -> Response:
             409, "PropertyChangeNotAllowed", "Changing property 'creationData' is not allowed.", "creationData"
         )
     if option.lower() == "restore":
-        size = _restored_size(world, str(creation.get("sourceResourceId")), location)
+        # Azure: azure-cli issue 22561, for Copy, with the list of create options that take one.
+        if properties.get("securityProfile"):
+            raise invalid_parameter("Security Type is not supported for CreateOption 'Restore'.", "securityProfile")
+        source = _source(world, str(creation.get("sourceResourceId")), location)
+        size = source.disk.size_gb
+        if source.disk.is_os:
+            properties = {**properties, "osType": _os_of(world, source)}
     elif option.lower() == "empty":
         size = bodies.required(properties.get("diskSizeGB"), "properties.diskSizeGB")
     else:
@@ -126,14 +146,42 @@ def put(world: World, call: Call) -> Response:
     return answer(202, disk, *operations.headers(world, call, operation, with_location=True))
 
 
-def _restored_size(world: World, source_id: str, location: str) -> int:
+def patch(world: World, call: Call) -> Response:
+    """Changes tags, which are all of the disk's afterwards. Nothing else of a disk is changed here."""
+    found = world.disks.get(call.target.key)
+    if found is None:
+        raise resource_not_found(TYPE, call.target.name, call.target.group)
+    body = call.json()
+    bodies.check(body, {"tags": dict}, "DiskUpdate")
+    changed = {**found, "tags": body.get("tags") or {}}
+    operation = operations.start(world, call, "disk_update", regions.display(str(found["location"])))
+
+    def done(_at: float) -> dict[str, Any]:
+        held = world.disks.get(call.target.key)
+        if held is not None:
+            world.put_disk(call.target.key, {**held, "tags": changed["tags"]})
+        return changed
+
+    operations.run(world, operation, world.settings.durations.disk, None, done)
+    return answer(202, changed, *operations.headers(world, call, operation, with_location=True))
+
+
+def _os_of(world: World, source: DiskPoint) -> str:
+    point = _point_of(world, parse(source.id).parent)
+    return point.vm.os.capitalize() if point is not None else ""
+
+
+def _point_of(world: World, key: str) -> Point | None:
+    return world.points.get(key.rsplit("/", 2)[0], {}).get(key.rsplit("/", 1)[1])
+
+
+def _source(world: World, source_id: str, location: str) -> DiskPoint:
     target = parse(source_id)
     if target.types != "microsoft.compute/restorepointcollections/restorepoints/diskrestorepoints":
         raise invalid_parameter(
             f"'{source_id}' is not the id of a disk restore point.", "creationData.sourceResourceId"
         )
-    point_key = target.parent
-    point = world.points.get(point_key.rsplit("/", 2)[0], {}).get(point_key.rsplit("/", 1)[1])
+    point = _point_of(world, target.parent)
     copies = point.disk_points if point is not None else ()
     for copy in copies:
         if copy.name.lower() == target.name.lower() and point is not None:
@@ -144,7 +192,7 @@ def _restored_size(world: World, source_id: str, location: str) -> int:
                 )
             if restore_points.replication_percent(world, point) < 100:
                 raise not_allowed(f"The disk restore point '{copy.name}' is not completely replicated yet.")
-            return copy.disk.size_gb
+            return copy
     raise resource_not_found(
         "Microsoft.Compute/restorePointCollections/restorePoints/diskRestorePoints", target.name, target.group
     )

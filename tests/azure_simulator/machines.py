@@ -45,6 +45,29 @@ def _with_disks(world: World, vm: Vm, held: tuple[Disk, ...]) -> Vm:
     return world.vms[vm.key]
 
 
+def exchange(world: World, vm: Vm, held: tuple[Disk, ...]) -> Vm:
+    """Gives the VM these disks; those that it had before stay and belong to nobody."""
+    kept = {disk.id.lower() for disk in held}
+    for disk in vm.disks:
+        if disk.id.lower() not in kept:
+            release(world, disk)
+    changed = _with_disks(world, vm, held)
+    mark_disks(world, changed)
+    return changed
+
+
+def mark_disks(world: World, vm: Vm) -> None:
+    """A VM's disks say whose they are, and whether a running machine has them."""
+    state = "Reserved" if vm.power == "deallocated" else "Attached"
+    for disk in vm.disks:
+        found = world.disks.get(disk.id.lower())
+        if found is not None:
+            world.put_disk(
+                disk.id.lower(),
+                {**found, "managedBy": vm.id, "properties": {**found["properties"], "diskState": state}},
+            )
+
+
 def release(world: World, disk: Disk) -> None:
     """The disk belongs to no VM."""
     held = world.disks.get(disk.id.lower())

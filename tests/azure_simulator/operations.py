@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # A finished operation can be asked for this long (simulated seconds); then it is forgotten, as in Azure.
 KEPT_SECONDS = 24 * 3600
 # The Disk provider keeps its operations under a path of its own.
-DISK_KINDS = frozenset({"begin_get_access", "end_get_access", "disk_create", "disk_delete"})
+DISK_KINDS = frozenset({"begin_get_access", "end_get_access", "disk_create", "disk_delete", "disk_update"})
 # .NET counts 100 ns steps from the year 1.
 UNIX_EPOCH_TICKS = 621355968000000000
 

@@ -25,6 +25,7 @@ class Disk:
     write_accelerator: bool = False
     allocated: bool = True
     vault_missing: bool = False
+    delete_option: str = "Detach"
 
     @property
     def is_os(self) -> bool:

@@ -18,6 +18,7 @@ from . import (
     restore_point_collections,
     restore_points,
     subscriptions,
+    vm_changes,
     vms,
 )
 from .api_versions import POINTS
@@ -80,6 +81,11 @@ ROUTES: Mapping[Key, Route] = {
     ("GET", f"{COMPUTE}/locations/virtualmachines", MANY): Route(vms.list_by_location, f"{_VM}/read", LIST_VMS),
     ("GET", VM, ITEM): Route(vms.get, f"{_VM}/read", READ_VM),
     ("DELETE", VM, ITEM): Route(vms.delete, f"{_VM}/delete", ("DeleteVMResource", "DeleteVMSubscriptionMaximum")),
+    ("PATCH", VM, ITEM): Route(vm_changes.update, f"{_VM}/write", WRITE_VM),
+    ("POST", f"{VM}/deallocate", MANY): Route(
+        vm_changes.deallocate, f"{_VM}/deallocate/action", ("DeleteVMResource", "DeleteVMSubscriptionMaximum")
+    ),
+    ("POST", f"{VM}/start", MANY): Route(vm_changes.start, f"{_VM}/start/action", WRITE_VM),
     ("GET", f"{VM}/instanceview", MANY): Route(vms.get_instance_view, f"{_VM}/instanceView/read", READ_VM),
     # Extensions
     ("GET", f"{VM}/extensions", MANY): Route(extensions.list_of_vm, f"{_VM}/extensions/read", READ_VM),
@@ -117,6 +123,7 @@ ROUTES: Mapping[Key, Route] = {
     ("GET", f"{COMPUTE}/disks", MANY): Route(disks.list_in_scope, "Microsoft.Compute/disks/read"),
     ("GET", f"{COMPUTE}/disks", ITEM): Route(disks.get, "Microsoft.Compute/disks/read"),
     ("PUT", f"{COMPUTE}/disks", ITEM): Route(disks.put, "Microsoft.Compute/disks/write"),
+    ("PATCH", f"{COMPUTE}/disks", ITEM): Route(disks.patch, "Microsoft.Compute/disks/write"),
     ("DELETE", f"{COMPUTE}/disks", ITEM): Route(disks.delete, "Microsoft.Compute/disks/delete"),
     # Operations
     ("GET", f"{COMPUTE}/locations/operations", ITEM): Route(

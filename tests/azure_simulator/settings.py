@@ -75,6 +75,9 @@ class Durations:
     delete: float = 5
     access: float = 2
     disk: float = 5
+    # A VM is deallocated or started, or its disks are exchanged; about a minute in Azure.
+    power: float = 30
+    update: float = 10
     replicate: float = 120
     extension_wait: float = 60
     token: float = 3600

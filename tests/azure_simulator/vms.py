@@ -24,6 +24,8 @@ def find(world: World, key: str, name: str, group: str) -> Vm:
     return vm
 
 
+# The first version in which a VM tells its ETag (azure-rest-api-specs, Microsoft.Compute).
+ETAG_API = "2024-11-01"
 # The first version with a VM's setting for Basic VM Protection (a preview; github.com/Azure/Basic-VM-Protection).
 PERIODIC_POINTS_API = "2025-04-01"
 
@@ -34,7 +36,13 @@ def get(world: World, call: Call) -> Response:
     shown = render(world, vm, "instanceview" in wanted, "userdata" in wanted)
     if vm.basic_protection and call.api_version >= PERIODIC_POINTS_API:
         shown["properties"]["resiliencyProfile"] = {"periodicRestorePoints": {"isEnabled": True}}
+    if call.api_version >= ETAG_API:
+        shown["etag"] = etag(vm)
     return answer(200, shown)
+
+
+def etag(vm: Vm) -> str:
+    return f'"{vm.model}"'
 
 
 def delete(world: World, call: Call) -> Response:
@@ -139,7 +147,7 @@ def storage_profile(vm: Vm) -> dict[str, Any]:
             "createOption": "FromImage" if disk.is_os else "Attach",
             "caching": disk.caching,
             "managedDisk": {"storageAccountType": disk.sku, "id": disk.id},
-            "deleteOption": "Detach",
+            "deleteOption": disk.delete_option,
             "diskSizeGB": disk.size_gb,
         }
         if disk.write_accelerator:

@@ -75,15 +75,25 @@ class RawClient:
             Content_Type="application/x-www-form-urlencoded",
         )
 
-    def send(self, method: str, path: str, body: Any = None, version: str = COMPUTE_VERSION, **query: str) -> Answer:
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        version: str = COMPUTE_VERSION,
+        *,
+        if_match: str | None = None,
+        **query: str,
+    ) -> Answer:
         """A signed-in request; `path` may be short (from the resource group's providers on)."""
         if not self.token:
             self.token = self.sign_in().json["access_token"]
         full = path if path.startswith("/") else f"{self.group}/{path}"
         target = f"{full}?{urlencode({'api-version': version, **query}, safe='$()')}"
         content = None if body is None else json.dumps(body).encode()
+        headers = {} if if_match is None else {"If_Match": if_match}
         return self.exchange(
-            method, target, content, Authorization=f"Bearer {self.token}", Content_Type="application/json"
+            method, target, content, Authorization=f"Bearer {self.token}", Content_Type="application/json", **headers
         )
 
     def follow(self, url: str) -> Answer:

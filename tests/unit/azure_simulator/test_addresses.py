@@ -43,7 +43,7 @@ def test_what_is_not_there_is_named(raw: RawClient) -> None:
     assert "Microsoft.Compute/virtualMachines/none" in vm.message
     kind = raw.send("GET", "toasters/none")
     assert (kind.status, kind.code) == (404, "InvalidResourceType")
-    method = raw.send("PATCH", "virtualMachines/lin-web-1")
+    method = raw.send("PUT", "virtualMachines/lin-web-1")
     assert (method.status, method.code) == (405, "MethodNotAllowed")
 
 

@@ -61,6 +61,9 @@ def _paths(raw: RawClient) -> dict[str, str]:
     authorization = f"{vm}/providers/Microsoft.Authorization"
     copy = raw.get(f"{collection}/restorePoints/p1/diskRestorePoints", version="2026-03-02")["value"][0]["id"]
     return {
+        "microsoft.compute/virtualmachines": vm,
+        "microsoft.compute/virtualmachines/deallocate": f"{vm}/deallocate",
+        "microsoft.compute/virtualmachines/start": f"{vm}/start",
         "microsoft.compute/virtualmachines/extensions": f"{vm}/extensions/VMSnapshotLinux",
         "microsoft.compute/restorepointcollections": collection,
         "microsoft.compute/restorepointcollections/restorepoints": f"{collection}/restorePoints/new",
