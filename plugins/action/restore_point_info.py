@@ -45,7 +45,13 @@ class ActionModule(AzureAction):
             "changed": False,
             "vm_id": vm.path,
             "restore_points": [
-                {**describe_point(point), "collection_id": collection.id, **_held(point, machine)}
+                {
+                    **describe_point(point),
+                    "collection_id": collection.id,
+                    **_held(point, machine),
+                    "disks": [copy.describe() for copy in point.copies],
+                    "security_type": point.security_type,
+                }
                 for collection, point in points
             ],
             "latest_application_consistent": describe_point(newest) if newest else {},
@@ -59,7 +65,14 @@ def of_subscription(kept: t.Sequence[Kept]) -> Json:
         "changed": False,
         "vm_id": "",
         "restore_points": [
-            {**describe_point(point), "collection_id": each.collection.id, "of_this_vm": False, "disks_missing": []}
+            {
+                **describe_point(point),
+                "collection_id": each.collection.id,
+                "of_this_vm": False,
+                "disks_missing": [],
+                "disks": [copy.describe() for copy in point.copies],
+                "security_type": point.security_type,
+            }
             for each in kept
             for point in each.collection.points
         ],

@@ -117,6 +117,53 @@ restore_points:
       description: Resource IDs of the disks that the VM has now and a finished point lacks, for whatever reason.
       type: list
       elements: str
+    security_type:
+      description: C(TrustedLaunch) or C(ConfidentialVM) where the VM was one, else empty.
+      type: str
+    disks:
+      description: The disks that the point holds, the OS disk first; none while it is being made.
+      type: list
+      elements: dict
+      contains:
+        id:
+          description: Resource ID of the disk restore point.
+          type: str
+        role:
+          description: V(os) or V(data).
+          type: str
+        lun:
+          description: The number of a data disk, none for the OS disk.
+          type: int
+        name:
+          description: Name of the disk that it was taken of.
+          type: str
+        source_disk:
+          description: Resource ID of the disk that it was taken of.
+          type: str
+        size_gb:
+          description: Size in GiB.
+          type: int
+        sku:
+          description: Storage type, such as C(Premium_LRS).
+          type: str
+        caching:
+          description: Host caching, C(None), C(ReadOnly) or C(ReadWrite).
+          type: str
+        write_accelerator:
+          description: Whether the disk had a write accelerator.
+          type: bool
+        encryption_type:
+          description: How it is encrypted at rest, such as C(EncryptionAtRestWithPlatformKey).
+          type: str
+        disk_encryption_set:
+          description: Resource ID of the disk encryption set, empty without one.
+          type: str
+        replication_percent:
+          description: How far this disk of a copy has come, none where Azure says nothing.
+          type: float
+        access_state:
+          description: Whether a disk can be made of it, in Azure's words; empty where Azure says nothing.
+          type: str
 latest_application_consistent:
   description:
     - The newest finished application-consistent point that was taken of this VM and holds all its disks but those that

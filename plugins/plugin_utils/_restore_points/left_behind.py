@@ -38,7 +38,7 @@ async def all_kept(arm: Arm, subscription: str) -> list[Kept]:
     machines = await arm.pages(machines_at, VM_API, doing=f"list the virtual machines {of}")
     there = {text(machine, "id").lower() for machine in machines}
     paths = sorted(text(item, "id") for item in listed)
-    read = await asyncio.gather(*(read_collection(arm, collection_at(path)) for path in paths))
+    read = await asyncio.gather(*(read_collection(arm, collection_at(path), with_copies=True) for path in paths))
 
     async def judged(collection: Collection) -> Kept:
         known = collection.source_id.lower() in there

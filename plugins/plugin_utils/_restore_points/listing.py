@@ -35,7 +35,7 @@ async def collections_of(arm: Arm, vm: VmId, where: CollectionId, *, everywhere:
     Those of somebody else (Azure Backup keeps its own) are among the latter.
     """
     if not everywhere:
-        collection = await read_collection(arm, where)
+        collection = await read_collection(arm, where, with_copies=True)
         if collection is None:
             return []
         check_owner(collection, vm.path, f"the VM {vm.name}")
@@ -45,7 +45,9 @@ async def collections_of(arm: Arm, vm: VmId, where: CollectionId, *, everywhere:
     paths = [
         text(item, "id") for item in items if same_id(text(child(child(item, "properties"), "source"), "id"), vm.path)
     ]
-    read = await asyncio.gather(*(read_collection(arm, collection_at(path)) for path in sorted(paths)))
+    read = await asyncio.gather(
+        *(read_collection(arm, collection_at(path), with_copies=True) for path in sorted(paths))
+    )
     return [collection for collection in read if collection is not None]
 
 

@@ -15,6 +15,7 @@ from .._azure.arm import Arm
 from .._azure.resource_ids import group_path, same_id
 from .._errors import Conflict, InvalidInput
 from .._json import Json, child, children, parse_time, text
+from .disk_copies import DiskCopy, copies_of
 
 # Oldest version with every documented field (instanceView, replication, instant access); the Azure CLI sends it too.
 RESTORE_POINT_API = "2025-04-01"
@@ -59,6 +60,10 @@ class RestorePoint:
     # The vmId of the machine it was taken of, and the ids of the disks that it holds once it is finished.
     vm_uid: str = ""
     disks: tuple[str, ...] = ()
+    # Of the machine it was taken of. Empty unless they were asked for: a fleet's points are many.
+    copies: tuple[DiskCopy, ...] = ()
+    security_type: str = ""
+    generation: str = ""
 
     @property
     def asked_for(self) -> Consistency:
@@ -116,7 +121,7 @@ class CollectionId:
         return f"{self.path}/restorePoints/{name}"
 
 
-def point_from_json(body: Json) -> RestorePoint:
+def point_from_json(body: Json, *, with_copies: bool = False) -> RestorePoint:
     properties = child(body, "properties")
     view = child(properties, "instanceView")
     source = child(properties, "sourceMetadata")
@@ -143,12 +148,15 @@ def point_from_json(body: Json) -> RestorePoint:
         disks=tuple(
             text(child(disk, "managedDisk"), "id") for disk in disks if child(disk, "diskRestorePoint").get("id")
         ),
+        copies=copies_of(properties) if with_copies else (),
+        security_type=text(child(source, "securityProfile"), "securityType"),
+        generation=text(source, "hyperVGeneration"),
     )
 
 
-def collection_from_json(body: Json) -> Collection:
+def collection_from_json(body: Json, *, with_copies: bool = False) -> Collection:
     properties = child(body, "properties")
-    points = [point_from_json(item) for item in children(properties, "restorePoints")]
+    points = [point_from_json(item, with_copies=with_copies) for item in children(properties, "restorePoints")]
     undated = datetime.max.replace(tzinfo=timezone.utc)
     return Collection(
         id=text(body, "id"),
@@ -196,26 +204,26 @@ async def list_collections(arm: Arm, subscription: str, doing: str) -> list[Json
     return await arm.pages(path, RESTORE_POINT_API, doing=doing)
 
 
-async def read_collection(arm: Arm, where: CollectionId) -> Collection | None:
-    """Read a collection with its points, None when there is none."""
+async def read_collection(arm: Arm, where: CollectionId, *, with_copies: bool = False) -> Collection | None:
+    """Read a collection with its points, and on demand the disks in them; None when there is none."""
     body = await arm.find(
         where.path,
         RESTORE_POINT_API,
         doing=f"read the restore point collection {where.name}",
         query={"$expand": "restorePoints"},
     )
-    return None if body is None else collection_from_json(body)
+    return None if body is None else collection_from_json(body, with_copies=with_copies)
 
 
-async def read_point(arm: Arm, where: CollectionId, name: str) -> RestorePoint | None:
-    """Read one point with its instance view, None when there is none."""
+async def read_point(arm: Arm, where: CollectionId, name: str, *, with_copies: bool = False) -> RestorePoint | None:
+    """Read one point with its instance view, and on demand the disks in it; None when there is none."""
     body = await arm.find(
         where.point(name),
         RESTORE_POINT_API,
         doing=f"read the restore point {name} in {where.name}",
         query={"$expand": "instanceView"},
     )
-    return None if body is None else point_from_json(body)
+    return None if body is None else point_from_json(body, with_copies=with_copies)
 
 
 def check_owner(collection: Collection, source_id: str, subject: str) -> None:
