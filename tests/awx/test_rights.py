@@ -86,6 +86,18 @@ def test_taking_and_verifying_need_the_core_role_only(awx: Awx, used: set[str]) 
     assert used - actions("core") == set()
 
 
+def test_restoring_and_undoing_it_need_the_restore_role_beside_it(awx: Awx, used: set[str]) -> None:
+    awx.fleet({"name": "db1", **READY, "disks": {"data": [{}]}})
+    awx.launch("awx/project/restore_points.yml")
+    held = awx.simulator.call(lambda world: [name for points in world.points.values() for name in points])
+    used.clear()
+    for playbook in ("restore", "restore_undo"):
+        said = {"appconsistent_hosts": "db1", "restore_point": held[0]}
+        assert awx.launch(f"appconsistent.azure.{playbook}", variables=said).status == "successful"
+    unseen = "Microsoft.Compute/diskEncryptionSets/read"  # Azure looks at a disk's key itself.
+    assert used - actions("core") == actions("restore") - {unseen}
+
+
 def test_pruning_needs_the_retention_role_beside_it(awx: Awx, used: set[str]) -> None:
     awx.fleet(old_points(awx, "5h", "3d", "9d"))
     answers = {"restore_points_schedule": "nightly", "restore_points_keep": 1}

@@ -111,7 +111,7 @@ def play(story: Story) -> Journal:
 
 
 @functools.cache
-def _cloud() -> Cloud:
+def the_cloud() -> Cloud:
     """One cloud for all stories of a process: its keys and certificates cost more than a story."""
     folder = tempfile.TemporaryDirectory(prefix="chaos-")
     atexit.register(folder.cleanup)
@@ -121,7 +121,7 @@ def _cloud() -> Cloud:
 class _Stage:
     def __init__(self, story: Story) -> None:
         self.story = story
-        self.cloud = cloud = _cloud()
+        self.cloud = cloud = the_cloud()
         self.loop = asyncio.get_running_loop()
         cloud.clock = LoopClock(self.loop.time)
         cloud.tokens = entra.Tokens(cloud.directory)

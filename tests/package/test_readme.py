@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._azure.resource_ids import parse_vm_id
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.place import Place
 
 from tests.azure_simulator import Simulator
 from tests.system.conftest import MakeGuest, new_guest, templates
@@ -28,6 +30,7 @@ ON_A_FLEET = (
     "A plan for each machine",
     "Every night",
     "When something falls short",
+    "Restore",
 )
 IN_GUESTS = ("Prepare the guests", "Remove it again")
 FLEET = [
@@ -75,6 +78,26 @@ def test_a_group_has_a_plan_of_its_own(user: User, azure: Simulator) -> None:
     assert "50 of 50" in ran
     names = azure.call(lambda world: [point.name for held in world.points.values() for point in held.values()])
     assert (sum(name.startswith("gold-") for name in names), len(names)) == (10, 50)
+
+
+def test_a_machine_is_restored_and_that_is_undone(user: User) -> None:
+    write_files(user, "First run on your own fleet")
+    write_files(user, "Restore")
+    wanted = yaml.safe_load((user.folder / "restore.yml").read_text())
+    # A machine of that name that had its point at that time.
+    vm = {"name": wanted["appconsistent_hosts"], "linux_scripts": "ok", "disks": {"data": [{}]}}
+    with Simulator({"vms": [vm], "rules": {"retry_after": 1}}, speed=100) as azure:
+        (vm_id,) = azure.vm_ids
+        collection = Place().of(parse_vm_id(vm_id, "vm")).name
+        point = {"collection": collection, "name": wanted["restore_point"], "age": "2h"}
+        azure.reset({"vms": [{**vm, "points": [point]}], "rules": {"retry_after": 1}})
+        check, done, back = follow(user, "Restore", **sign_in(azure))
+        assert azure.call(lambda world: [disk.name for vm in world.vms.values() for disk in vm.disks]) == [
+            "db1_OsDisk_1",
+            "db1_DataDisk_0",
+        ]
+    assert "exchange 2 disks in one update" in check
+    assert "changed=0" not in done + back
 
 
 def test_the_table_that_is_shown_is_what_such_a_fleet_gets(user: User) -> None:

@@ -182,14 +182,18 @@ class Arm:
         doing: str,
         body: Json | None = None,
         query: t.Mapping[str, str] | None = None,
+        if_match: str = "",
     ) -> Answer:
-        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError."""
+        """Send one request; `doing` completes the sentence "Could not ...". Raise an AppConsistentError.
+
+        With `if_match`, an ETag, Azure refuses it where the resource has changed since (412, Conflict).
+        """
         kind = kind_of(path)
         while True:
             parameters = _parameters(self.versions.now(kind, api_version), *(query or {}).items())
             url = f"{self.cloud.resource_manager}{quote(path, safe='/()')}?{parameters}"
             try:
-                return await self._send(method, url, body, doing)
+                return await self._send(method, url, body, doing, if_match)
             except AzureError as error:
                 if not self.versions.fall_back(kind, api_version, error):
                     raise
@@ -242,12 +246,12 @@ class Arm:
     def _own_link(self, link: str, doing: str) -> str:
         return own_link(self.cloud.resource_manager, link, doing)
 
-    async def _send(self, method: str, url: str, body: Json | None, doing: str) -> Answer:
+    async def _send(self, method: str, url: str, body: Json | None, doing: str, if_match: str = "") -> Answer:
         call = call_of(method, url, self.region)
         try:
             async with self.budget.room(call):
                 answered = await self.pipeline.run(
-                    self._request(method, url, body), gate_deadline=self.deadline, doing=doing, call=call
+                    self._request(method, url, body, if_match), gate_deadline=self.deadline, doing=doing, call=call
                 )
                 response = answered.http_response
         except ClientAuthenticationError as error:
@@ -267,12 +271,14 @@ class Arm:
             return answer
         raise refusal(response, answer, doing)
 
-    def _request(self, method: str, url: str, body: Json | None) -> PlainRequest:
+    def _request(self, method: str, url: str, body: Json | None, if_match: str) -> PlainRequest:
         headers = {
             "Accept": "application/json",
             "User-Agent": self.user_agent,
             "x-ms-client-request-id": f"{self.run_id}{next(self.numbers):012x}",
         }
+        if if_match:
+            headers["If-Match"] = if_match
         if body is None:
             return PlainRequest(method, url, headers=headers)
         headers["Content-Type"] = "application/json"
