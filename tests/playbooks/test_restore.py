@@ -54,9 +54,13 @@ def test_no_machine_and_no_point_is_ever_a_default(controller: Controller) -> No
     controller.fleet({"name": "db1", **READY})
     nobody = controller.run(str(PLAYBOOKS / "restore.yml"), "-e", "restore_point=before")
     assert nobody.status != 0
-    assert "Say with appconsistent_hosts which machines are to be restored" in nobody.output
-    nothing = played(controller, "restore", point="")
-    assert "Set restore_point to the name of the restore point" in nothing.output
+    assert "Name the machines with appconsistent_hosts and the restore point" in " ".join(nobody.output.split())
+    nothing = played(controller, "restore_undo", point="")
+    assert nothing.status != 0
+    assert "Name the machines with appconsistent_hosts and the restore point" in " ".join(nothing.output.split())
+    strange = played(controller, "restore", hosts="nobody")
+    assert strange.status != 0
+    assert "matches nobody, so nothing would be done" in " ".join(strange.output.split())
     unknown = played(controller, "restore")
     assert "The VM db1 has no restore point before in the collection" in unknown.output
 

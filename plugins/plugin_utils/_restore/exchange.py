@@ -66,7 +66,7 @@ def note_of(held: HeldDisk) -> dict[str, str]:
 
 def way_back(held: HeldDisk, subscription: str) -> Hung | None:
     """Return what hung there before, as the disk's tags tell; None for a disk that replaced none."""
-    group, _, name = held.tags.get(REPLACES, "").partition("/")
+    group, _slash, name = held.tags.get(REPLACES, "").partition("/")
     caching, accelerated, delete_option = (*held.tags.get(WAY_BACK, "").split(" "), "", "", "")[:3]
     if not group or not name:
         return None
