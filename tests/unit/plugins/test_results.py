@@ -17,6 +17,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.dri
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._extension.guard import GuardResult
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._fleet.verdict import OutcomeResult
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._readiness.extension_state import ExtensionResult
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.disk_copies import CopyResult
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.points import PointResult
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._restore_points.retention import RetentionResult
 
@@ -26,7 +27,12 @@ MODULES = Path(__file__).parents[3] / "plugins" / "modules"
 RECORDS: list[tuple[str, str, type, set[str]]] = [
     ("restore_points", "hosts", OutcomeResult, set()),
     ("restore_point", "restore_point", PointResult, set()),
-    ("restore_point_info", "restore_points", PointResult, {"collection_id", "of_this_vm", "disks_missing"}),
+    (
+        "restore_point_info",
+        "restore_points",
+        PointResult,
+        {"collection_id", "of_this_vm", "disks_missing", "disks", "security_type"},
+    ),
     ("snapshot_extension", "snapshot_extension", ExtensionResult, set()),
     ("snapshot_extension_info", "snapshot_extension", ExtensionResult, set()),
     ("snapshot_extension_guard", "snapshot_extension_guard", GuardResult, set()),
@@ -60,6 +66,14 @@ def test_a_record_is_documented_as_it_is_returned(module: str, place: str, recor
     hints = t.get_type_hints(record)
     assert documented.keys() - beside == hints.keys()
     assert {name: documented[name]["type"] for name in hints} == {name: kind_of(hint) for name, hint in hints.items()}
+
+
+def test_a_disk_in_a_point_is_documented_as_it_is_returned() -> None:
+    documented = returned("restore_point_info")["restore_points"]["contains"]["disks"]["contains"]
+    hints = t.get_type_hints(CopyResult)
+    assert {name: said["type"] for name, said in documented.items()} == {
+        name: kind_of(hint) for name, hint in hints.items()
+    }
 
 
 def test_records_that_a_sentence_describes_name_each_key_there() -> None:
