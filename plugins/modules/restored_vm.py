@@ -26,7 +26,8 @@ description:
 options:
   state:
     description:
-      - V(present) restores; a machine that has the disks of this point already stays as it is.
+      - V(present) restores; a machine that has the disks of this point already stays as it is, with what was written to
+        them since, and RV(msg) says so. To have them anew, undo the restore and restore again.
       - V(undone) gives it back the disks that the restore from this point replaced; the point itself may be gone.
     type: str
     choices: [present, undone]
@@ -102,6 +103,10 @@ RETURN = r"""
 vm_id:
   description: Resource ID of the virtual machine.
   returned: success
+  type: str
+msg:
+  description: What to know, in words.
+  returned: when the machine has the disks of the point already, or on failure
   type: str
 verdict:
   description:

@@ -29,6 +29,8 @@ from .exchange import Hung, check_free, exchange, hung_as, note_of, start, stop,
 from .model import DISK_API, HeldDisk, Model, read_model
 from .refusals import in_place, refuse, replaced_by
 
+_SPEED_IS_SET = ("diskIOPSReadWrite", "diskMBpsReadWrite")
+
 
 class Standing(enum.Enum):
     """Which disks a machine has."""
@@ -68,7 +70,12 @@ async def restore(arm: Arm, vm: VmId, choice: Choice, order: Order, *, check: bo
     swaps = [Swap(copy, replaced_by(copy.source_id, copy.lun, model)) for copy in choice.copies]
     result: Json = {"vm_id": vm.path, "restore_point": describe_point(choice.point), "not_read": unread}
     if all(swap.done for swap in swaps):
-        return await _started(arm, model, order, {**result, "disks": _shown(swaps), "kept_disks": []}, check=check)
+        told = (
+            f"The VM {vm.name} has had the disks of {choice.point.name} since an earlier restore, with what was "
+            "written to them since. To have them anew as the point holds them, undo that restore and restore again."
+        )
+        held = {**result, "msg": told, "disks": _shown(swaps), "kept_disks": []}
+        return await _started(arm, model, order, held, check=check)
     wanted = [_new(swap, model, choice) for swap in swaps]
     if check:
         places = await asyncio.gather(*(find_made(arm, disk) for disk in wanted))
@@ -194,22 +201,25 @@ def _new(swap: Swap, model: Model, choice: Choice) -> NewDisk:
         sku=(held.sku if held else "") or copy.sku,
         zones=[str(zone) for zone in zones] if isinstance(zones, list) else (),
     )
-    _keep_encryption(disk.body["properties"], resource)
+    _keep_settings(disk.body["properties"], resource)
     kept = {name: value for name, value in (held.tags if held else {}).items() if not name.startswith("appconsistent-")}
     ours = {FROM: choice.source, **(note_of(held) if held else {})}
     disk.body["tags"] = {**kept, **ours}
     return disk
 
 
-def _keep_encryption(properties: Json, resource: Json) -> None:
-    """Encrypt as the present disk is: a point's own copy tells nothing of it (Support matrix for VM restore points)."""
-    encryption = child(child(resource, "properties"), "encryption")
-    key = text(encryption, "diskEncryptionSetId")
-    if key:
-        properties["encryption"] = {"type": text(encryption, "type"), "diskEncryptionSetId": key}
-    tier = text(child(resource, "properties"), "tier")
-    if tier:
-        properties["tier"] = tier
+def _keep_settings(properties: Json, resource: Json) -> None:
+    """Encrypt as the present disk is, and make the new one as fast: a point's own copy tells nothing of either.
+
+    (Support matrix for VM restore points; OpenAPI, DiskProperties.)
+    """
+    present, sku = child(resource, "properties"), text(child(resource, "sku"), "name")
+    encryption = child(present, "encryption")
+    if text(encryption, "diskEncryptionSetId"):
+        properties["encryption"] = {name: encryption[name] for name in ("type", "diskEncryptionSetId")}
+    # Azure shows IOPS and throughput of every disk, and takes them for these types only.
+    names = _SPEED_IS_SET if sku in ("UltraSSD_LRS", "PremiumV2_LRS") else ("tier", "burstingEnabled")
+    properties |= {name: present[name] for name in names if present.get(name)}
 
 
 def _target(model: Model, swaps: t.Sequence[Swap], ids: t.Sequence[str]) -> list[Hung]:

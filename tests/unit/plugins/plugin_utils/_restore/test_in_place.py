@@ -125,6 +125,7 @@ def test_a_second_run_changes_nothing(azure: Stage) -> None:
     azure.simulator.call(lambda world: world.requests.clear())
     again = restored(azure)
     assert (again["changed"], again["verdict"]) == (False, "unchanged")
+    assert "undo that restore and restore again" in again["msg"]
     assert writes(azure) == []
 
 
@@ -230,6 +231,28 @@ def test_a_new_disk_is_like_the_one_that_it_replaces_and_closed_to_the_network(a
     )
     assert made["tags"]["cost"] == "4711"
     assert made["tags"]["appconsistent-replaces"] == "rg-fleet/db1_OsDisk_1"
+
+
+@pytest.mark.parametrize(
+    ("sku", "kept"),
+    [
+        ("PremiumV2_LRS", {"diskIOPSReadWrite": 9000, "diskMBpsReadWrite": 300}),
+        ("Premium_LRS", {"tier": "P30", "burstingEnabled": True}),
+    ],
+)
+def test_a_new_disk_is_as_fast_as_the_one_that_it_replaces(azure: Stage, sku: str, kept: Json) -> None:
+    taken(azure)
+    speed = {"diskIOPSReadWrite": 9000, "diskMBpsReadWrite": 300, "tier": "P30", "burstingEnabled": True}
+
+    def dress(world: t.Any) -> None:
+        key = next(key for key in world.disks if "datadisk_0" in key)
+        held = world.disks[key]
+        world.put_disk(key, {**held, "sku": {"name": sku}, "properties": {**held["properties"], **speed}})
+
+    azure.simulator.call(dress)
+    new = restored(azure, disks=["lun:0"])["disks"][0]["disk"].lower()
+    made = azure.simulator.call(lambda world: world.disks[new]["properties"])
+    assert {name: made[name] for name in speed if name in made} == kept
 
 
 @pytest.mark.parametrize(
