@@ -4,8 +4,9 @@
 """The main job on a pretend Azure, twice, and the proof of what came of it: `make demo`.
 
 A fleet of thirteen VMs, two of them backed by real Linux guests with a database that is written to all the time.
-The run ends well when every VM came out as the table EXPECTED says, the second run changed nothing, and the copy of
-each database starts as a server and holds every write that was acknowledged before the hold.
+The run ends well when every VM came out as the table EXPECTED says, the second run changed nothing, a VM was brought
+back to its point, and the copy of each database starts as a server and holds every write that was acknowledged before
+the hold.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ EXPECTED = {
     "win-file": APPLICATION,
     "win-disks": APPLICATION,
 }
+# The VM that is brought back to its point.
+RESTORED = "lin-web"
 # Which engines' scripts stop all writes until post; PostgreSQL's checkpoint lets them go on.
 STOPS_WRITES = {"mariadb": True, "postgresql": False}
 FELL_SHORT = re.compile(r"(\d+) of (\d+) VMs have what was asked for\.")
@@ -62,7 +65,11 @@ def main() -> int:
         writers = {name: stack.enter_context(Writer(guest)) for name, guest in real.items()}
         for writer in writers.values():
             writer.wait_for_rows(20)
-        problems = [*_first_run(azure, inventory, directory, set(missing)), *_second_run(azure, inventory, directory)]
+        problems = [
+            *_first_run(azure, inventory, directory, set(missing)),
+            *_second_run(azure, inventory, directory),
+            *_restored(azure, inventory, directory),
+        ]
         for writer in writers.values():
             writer.wait_for_rows(20)
         rows = {name: writer.rows() for name, writer in writers.items()}
@@ -102,6 +109,25 @@ def _second_run(azure: stage.Azure, inventory: Path, directory: Path) -> list[st
     refused = 1
     if (more := _writes(azure) - before) != refused:
         problems.append(f"the second run sent {more - refused} requests that write")
+    return problems
+
+
+def _restored(azure: stage.Azure, inventory: Path, directory: Path) -> list[str]:
+    """Bring a VM back to its point. It has no real guest: what is shown is what Azure is asked for, not a database."""
+    _title(f"Restore: {RESTORED} gets the disks of its point, and keeps its old ones aside")
+    before = _control(azure, f"vms/{RESTORED}")["disks"]
+    points = _control(azure, "points")["points"]
+    newest = [point["id"].rsplit("/", 1)[-1] for point in points if point["vm"].endswith(f"/{RESTORED}")][-1]
+    said = ("--extra-vars", f"appconsistent_hosts={RESTORED} restore_point={newest}")
+    status, _output = stage.play(
+        inventory, azure, directory / "restore.log", "--diff", *said, playbook="playbooks/restore.yml"
+    )
+    after = _control(azure, f"vms/{RESTORED}")
+    problems = [] if status == 0 else [f"the restore of {RESTORED} ended with {status}"]
+    if len(after["disks"]) != len(before) or set(after["disks"]) & set(before):
+        problems.append(f"{RESTORED} should have a new disk for each of {before} and has {after['disks']}")
+    if after["power"] != "running":
+        problems.append(f"{RESTORED} should run again and is {after['power']}")
     return problems
 
 

@@ -136,8 +136,10 @@ def _reach(guest: LinuxGuest) -> Json:
     }
 
 
-def play(inventory_file: Path, cloud: Azure, log: Path) -> tuple[int, str]:
-    """Run the demo's playbook, showing what it prints; return its exit status and its output."""
+def play(
+    inventory_file: Path, cloud: Azure, log: Path, *arguments: str, playbook: str = "demo/demo.yml"
+) -> tuple[int, str]:
+    """Run the demo's playbook or another one, showing what it prints; return its exit status and its output."""
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory_file)]
     environment = {
         **os.environ,
@@ -147,7 +149,7 @@ def play(inventory_file: Path, cloud: Azure, log: Path) -> tuple[int, str]:
         "PYTHONUNBUFFERED": "1",
     }
     process = subprocess.Popen(
-        [*command, str(ROOT / "demo" / "demo.yml")],
+        [*command, str(ROOT / playbook), *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

@@ -35,7 +35,7 @@ def test_a_plan_a_restore_a_second_run_and_the_way_back(controller: Controller) 
     before = disks(controller)
     plan = played(controller, "restore", "--check", "--diff")
     assert plan.status == 0, plan.output
-    assert "exchange 2 disks in one update, and keep the old ones" in plan.output
+    assert "exchange 2 disks in one update, and keep what was there" in plan.output
     assert f"-os: {before[0]}" in plan.output
     assert disks(controller) == before
     done = played(controller, "restore", "--diff")

@@ -82,7 +82,7 @@ async def restore(arm: Arm, vm: VmId, choice: Choice, order: Order, *, check: bo
         ids = [path for path, _there in places]
         plan = {"verdict": "planned", "steps": _steps(model, swaps, order), "disks": _shown(swaps, ids)}
         return {**result, **plan, "changed": True, "kept_disks": _kept(swaps), "diff": _diff(model, swaps, ids)}
-    order.tell(f"making {len(wanted)} disks of {choice.point.name}")
+    order.tell(f"making {_disks(len(wanted))} of {choice.point.name}")
     resources = await made(arm, wanted)
     ids = [text(resource, "id") for resource in resources]
     target = _target(model, swaps, ids)
@@ -120,7 +120,7 @@ async def undo(arm: Arm, vm: VmId, source: str, order: Order, *, check: bool) ->
     shown = [_pair(held.lun, held.id, hung.id) for held, hung in back.items()]
     result |= {"disks": shown, "kept_disks": [held.id for held in back], "diff": _lines(model, target)}
     if check:
-        steps = [*_stop_steps(model), f"exchange {len(back)} disks for those that they replaced", *_start_steps(order)]
+        steps = [*_stop_steps(model), f"exchange {_disks(len(back))} for what was replaced", *_start_steps(order)]
         return {**result, "verdict": "planned", "steps": steps, "changed": True}
 
     async def change() -> Model:
@@ -236,11 +236,15 @@ def _target(model: Model, swaps: t.Sequence[Swap], ids: t.Sequence[str]) -> list
 def _steps(model: Model, swaps: t.Sequence[Swap], order: Order) -> list[str]:
     sizes = sum(swap.copy.size_gb or 0 for swap in swaps)
     return [
-        f"make {len(swaps)} disks, {sizes} GiB in all",
+        f"make {_disks(len(swaps))}, {sizes} GiB in all",
         *_stop_steps(model),
-        f"exchange {len(swaps)} disks in one update, and keep the old ones",
+        f"exchange {_disks(len(swaps))} in one update, and keep what was there",
         *_start_steps(order),
     ]
+
+
+def _disks(count: int) -> str:
+    return "1 disk" if count == 1 else f"{count} disks"
 
 
 def _stop_steps(model: Model) -> list[str]:

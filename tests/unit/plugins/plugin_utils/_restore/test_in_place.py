@@ -138,7 +138,7 @@ def test_check_mode_writes_nothing_and_tells_the_plan(azure: Stage) -> None:
     assert plan["steps"] == [
         "make 3 disks, 192 GiB in all",
         "stop the VM (deallocate)",
-        "exchange 3 disks in one update, and keep the old ones",
+        "exchange 3 disks in one update, and keep what was there",
         "start the VM and wait for its agent",
     ]
     assert [disk["replaces"].rpartition("/")[2] for disk in plan["disks"]] == before
