@@ -132,7 +132,7 @@ from ..plugin_utils._azure.credentials import NO_OPTIONS, VARIABLES, Settings, c
 from ..plugin_utils._azure.libraries import missing_sentence
 from ..plugin_utils._errors import AppConsistentError, InvalidInput
 from ..plugin_utils._failures.explain import in_words
-from ..plugin_utils._inventory.vm_listing import Filter, Listing, groups, list_machines, names
+from ..plugin_utils._inventory.vm_listing import Filter, MachineList, groups, list_machines, names
 from ..plugin_utils._json import Json
 
 if t.TYPE_CHECKING:
@@ -180,7 +180,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 self._cache[key] = machines
         self._populate(inventory, machines)
 
-    async def _list(self) -> Listing:
+    async def _list(self) -> MachineList:
         settings = collect({name: self._text(name) for name in _SIGN_IN_OPTIONS}, os.environ)
         async with connect(settings) as arm:
             await arm.sign_in()

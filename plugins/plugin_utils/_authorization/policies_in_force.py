@@ -156,7 +156,7 @@ def extension_of(os: str) -> Resource:
     return Resource(fields)
 
 
-def collection_of(name: str | None, location: str | None, tags: t.Mapping[str, str]) -> Resource:
+def collection_resource(name: str | None, location: str | None, tags: t.Mapping[str, str]) -> Resource:
     """Return a restore point collection as it would be made; None for what is not known of it yet."""
     return Resource({"type": COLLECTION_TYPE, "name": name, "location": location}, tags)
 

@@ -102,7 +102,7 @@ def public_addresses_query() -> str:
 
 
 @dataclass(frozen=True)
-class Listing:
+class MachineList:
     """The variables of each machine, in the order of their ids, and what else was wanted and could not be read."""
 
     machines: list[Json]
@@ -111,7 +111,7 @@ class Listing:
 
 async def list_machines(
     arm: Arm, wanted: Filter, *, with_protection: bool, with_addresses: bool, patience: float = PATIENCE
-) -> Listing:
+) -> MachineList:
     """List the machines; raise an AppConsistentError only where they themselves cannot be read.
 
     `patience` is in seconds, for all that is only good to know of them.
@@ -151,7 +151,7 @@ async def list_machines(
             # Where the list was not read, no group says anything of it.
             if (protected := sources[machine["azure_subscription_id"]]) is not None:
                 machine["azure_restore_point_collection"] = machine["azure_vm_id"].lower() in protected
-    return Listing(found, unread)
+    return MachineList(found, unread)
 
 
 async def _sources(arm: Arm, subscription: str) -> set[str]:

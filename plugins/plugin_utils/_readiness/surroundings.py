@@ -9,7 +9,7 @@ import typing as t
 from datetime import datetime, timedelta
 
 from .._authorization.locks import lock_findings
-from .._authorization.policies_in_force import POINT, collection_of, extension_of, keeps_out
+from .._authorization.policies_in_force import POINT, collection_resource, extension_of, keeps_out
 from .._azure.machine import SNAPSHOT_TYPES, Machine
 from .._azure.obstacle import EXTENSION_PAGE, MATRIX, POLICY_PAGE, TROUBLESHOOTING, Obstacle
 from .._azure.resource_ids import same_id
@@ -196,7 +196,7 @@ def _policies_on_the_points(
     """Judge policies on the collection, which demand tags, regions or names, and on the points in it."""
     made = [("restore points are", POINT)]
     if not any(same_id(collection.id, own.path) for collection in collections):
-        made.append((f"the collection {own.name} is", collection_of(own.name, machine.location, tags)))
+        made.append((f"the collection {own.name} is", collection_resource(own.name, machine.location, tags)))
     for policy in around.policies.get(own.group.lower(), []):
         for what, resource in made:
             out = keeps_out(policy, resource) if policy.holds_at(own.path) else False

@@ -19,7 +19,7 @@ from .._authorization.policies_in_force import (
     AssignedPolicy,
     assigned_policies,
     assignments_at,
-    collection_of,
+    collection_resource,
     exemptions_of,
     extension_of,
     keeps_out,
@@ -36,7 +36,7 @@ from .._task.target import Target
 # Seconds that a fleet's points wait for what is only good to know, however long Azure asks to be left alone.
 PATIENCE = 120.0
 # Whatever may be made for a machine: its extension, a collection of whatever name and place, a point.
-_MADE = (*map(extension_of, SNAPSHOT_TYPES), collection_of(None, None, {}), POINT)
+_MADE = (*map(extension_of, SNAPSHOT_TYPES), collection_resource(None, None, {}), POINT)
 DISK_API = "2024-03-02"
 
 

@@ -27,7 +27,7 @@ _NET: t.Final = tuple(
 
 
 @dataclass(frozen=True)
-class Place:
+class RegistryPath:
     """Where a value is: a key below HKEY_LOCAL_MACHINE, and a name in it."""
 
     path: str
@@ -54,11 +54,11 @@ class Setting:
     """
 
     option: str
-    places: tuple[Place, ...]
+    places: tuple[RegistryPath, ...]
     kind: t.Literal["String", "DWord"]
     states: t.Mapping[bool | str, str | int | None]
 
-    def read(self, values: t.Mapping[Place, Value | None]) -> bool | str | None:
+    def read(self, values: t.Mapping[RegistryPath, Value | None]) -> bool | str | None:
         """The state that the guest is in, None when what is there fits none."""
         for state in self.states:
             if all(self.fits(state, values[place]) for place in self.places):
@@ -77,7 +77,7 @@ class Setting:
 
 
 def _switch(option: str, path: str, name: str, data: str = "True") -> Setting:
-    return Setting(option, (Place(path, name),), "String", {True: data, False: None})
+    return Setting(option, (RegistryPath(path, name),), "String", {True: data, False: None})
 
 
 SNAPSHOT_METHODS: t.Final = ("default", "firstHostThenGuest")
@@ -86,7 +86,7 @@ SETTINGS: t.Final[tuple[Setting, ...]] = (
     _switch("snapshot_without_threads", _PERSISTENT, "SnapshotWithoutThreads"),
     Setting(
         "snapshot_method",
-        (Place(_PERSISTENT, "SnapshotMethod"),),
+        (RegistryPath(_PERSISTENT, "SnapshotMethod"),),
         "String",
         {"default": None, "firstHostThenGuest": "firstHostThenGuest"},
     ),
@@ -95,16 +95,19 @@ SETTINGS: t.Final[tuple[Setting, ...]] = (
     _switch("use_vss_full_backup", _AGENT, "UseVssFullBackup"),
     Setting(
         "reinstall_provider",
-        (Place(_PERSISTENT, "IsCommonProviderInstalled"), Place(_AGENT, "IsProviderInstalled")),
+        (RegistryPath(_PERSISTENT, "IsCommonProviderInstalled"), RegistryPath(_AGENT, "IsProviderInstalled")),
         "String",
         {True: "False"},
     ),
     Setting(
-        "strong_crypto", tuple(Place(path, "SchUseStrongCrypto") for path in _NET), "DWord", {True: 1, False: None}
+        "strong_crypto",
+        tuple(RegistryPath(path, "SchUseStrongCrypto") for path in _NET),
+        "DWord",
+        {True: 1, False: None},
     ),
     Setting(
         "windows_installer_start",
-        (Place(r"SYSTEM\CurrentControlSet\Services\msiserver", "Start"),),
+        (RegistryPath(r"SYSTEM\CurrentControlSet\Services\msiserver", "Start"),),
         "DWord",
         {"manual": 3},
     ),
@@ -123,15 +126,15 @@ ARGUMENT_SPEC: t.Final[dict[str, dict[str, t.Any]]] = {
 
 PLACES: t.Final = tuple(place for setting in SETTINGS for place in setting.places)
 
-Values = dict[Place, Value | None]
+Values = dict[RegistryPath, Value | None]
 
 
-def question(places: t.Iterable[Place]) -> list[dict[str, str]]:
+def question(places: t.Iterable[RegistryPath]) -> list[dict[str, str]]:
     """The argument of the reading command."""
     return [{"path": place.path, "name": place.name} for place in places]
 
 
-def read_values(places: t.Sequence[Place], answer: object) -> Values:
+def read_values(places: t.Sequence[RegistryPath], answer: object) -> Values:
     """The answer of either command, by place."""
     lines = answer if isinstance(answer, list) else []
     values: Values = {}
@@ -145,7 +148,7 @@ def read_values(places: t.Sequence[Place], answer: object) -> Values:
 class Change:
     """A value to write, or to remove where `data` is None."""
 
-    place: Place
+    place: RegistryPath
     kind: str
     data: str | int | None
 

@@ -15,15 +15,15 @@ from ...module_utils._printable import printable
 from .._windows.answer import data as data_of
 from .._windows.answer import fields, flag, items, moment, one_line, whole
 from .._windows.services import ServiceList, read_services
-from .._windows.settings import PLACES, Place, Values, question, read_values
+from .._windows.settings import PLACES, RegistryPath, Values, question, read_values
 
 EXTENSION: t.Final = "Microsoft.Azure.RecoveryServices.VMSnapshot"
 
 _GUEST: t.Final = r"SOFTWARE\Microsoft\Virtual Machine\Guest"
-AGENT_VERSION: t.Final = Place(_GUEST, "GuestAgentVersion")
-AGENT_DOTNET: t.Final = Place(_GUEST, "RequiredDotNetVersionPresent")
-AGENT_INSTALLER: t.Final = Place(_GUEST, "TransparentInstallerStatus")
-DOTNET_RELEASE: t.Final = Place(r"SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full", "Release")
+AGENT_VERSION: t.Final = RegistryPath(_GUEST, "GuestAgentVersion")
+AGENT_DOTNET: t.Final = RegistryPath(_GUEST, "RequiredDotNetVersionPresent")
+AGENT_INSTALLER: t.Final = RegistryPath(_GUEST, "TransparentInstallerStatus")
+DOTNET_RELEASE: t.Final = RegistryPath(r"SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full", "Release")
 _PLACES: t.Final = (AGENT_VERSION, AGENT_DOTNET, AGENT_INSTALLER, DOTNET_RELEASE, *PLACES)
 
 # Microsoft's own scripts read the key with the blank, its Azure Backup page names the one without.
@@ -149,7 +149,7 @@ class Evidence:
     wire: dict[str, str]
     problems: dict[str, str]
 
-    def value(self, place: Place) -> str | None:
+    def value(self, place: RegistryPath) -> str | None:
         """A registry value as text."""
         found = self.values.get(place)
         return found.data if found else None

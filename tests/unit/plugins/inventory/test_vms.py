@@ -18,7 +18,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._errors import
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory import resource_graph, vm_listing
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._inventory.vm_listing import (
     Filter,
-    Listing,
+    MachineList,
     list_machines,
 )
 from azure.identity import ClientSecretCredential
@@ -35,7 +35,7 @@ Json = dict[str, t.Any]
 
 
 def listed(azure: Stage, wanted: Filter | None = None, *, with_addresses: bool = False) -> dict[str, Json]:
-    async def story(arm: Arm) -> Listing:
+    async def story(arm: Arm) -> MachineList:
         # The clock runs a hundred times as fast as a busy machine answers.
         return await list_machines(
             arm, wanted or Filter(), with_protection=False, with_addresses=with_addresses, patience=1e6

@@ -20,7 +20,7 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._authorization
     POINT,
     Resource,
     assigned_policies,
-    collection_of,
+    collection_resource,
     extension_of,
     keeps_out,
 )
@@ -457,7 +457,7 @@ EVERYWHERE: Json = {"field": "type", "notEquals": "Microsoft.AzureActiveDirector
 
 
 def collection(**tags: str) -> Resource:
-    return collection_of("db1-0123abcd", "westeurope", tags)
+    return collection_resource("db1-0123abcd", "westeurope", tags)
 
 
 @pytest.mark.parametrize(
