@@ -86,11 +86,15 @@ def test_an_empty_work_list_fails(awx: Awx) -> None:
     assert awx.simulator.requests == []
 
 
+# Playbooks that only others import.
+PARTS = ("work_list", "restore_named")
+
+
 def test_every_playbook_for_machines_begins_with_the_look_at_its_work_list() -> None:
     for path in (ROOT / "playbooks").glob("*.yml"):
         first = yaml.safe_load(path.read_text())[0]
         # Without machines, one puts the others into AWX, and one joins what jobs said, and fails if none did.
-        if path.stem not in ("awx_deploy", "report", "work_list"):
+        if path.stem not in ("awx_deploy", "report", *PARTS):
             assert first.get("ansible.builtin.import_playbook") == "work_list.yml", path
 
 
@@ -279,8 +283,8 @@ def test_every_playbook_that_a_job_may_run_has_its_wrapper() -> None:
     wrappers = {
         path.stem: path for path in (ROOT / "awx" / "project").glob("*.yml") if "appconsistent" not in path.name
     }
-    # One puts the others into AWX, one is a part of them.
-    assert wrappers.keys() == {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"awx_deploy", "work_list"}
+    # One puts the others into AWX.
+    assert wrappers.keys() == {path.stem for path in (ROOT / "playbooks").glob("*.yml")} - {"awx_deploy", *PARTS}
     for name, wrapper in wrappers.items():
         assert wrapper.read_text().rsplit("appconsistent.azure.", 1)[1].strip() == name
 

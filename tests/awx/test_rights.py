@@ -93,7 +93,7 @@ def test_restoring_and_undoing_it_need_the_restore_role_beside_it(awx: Awx, used
     used.clear()
     for playbook in ("restore", "restore_undo"):
         said = {"appconsistent_hosts": "db1", "restore_point": held[0]}
-        assert awx.launch(f"appconsistent.azure.{playbook}", variables=said).status == "successful"
+        assert awx.launch(f"awx/project/{playbook}.yml", variables=said).status == "successful"
     unseen = "Microsoft.Compute/diskEncryptionSets/read"  # Azure looks at a disk's key itself.
     assert used - actions("core") == actions("restore") - {unseen}
 
