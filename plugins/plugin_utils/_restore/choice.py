@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import typing as t
 from dataclasses import dataclass
 
@@ -14,11 +13,10 @@ from .._azure.resource_ids import VmId
 from .._errors import InvalidInput
 from .._json import Json
 from .._restore_points.disk_copies import DiskCopy
+from .._restore_points.holding import names_disk
 from .._restore_points.options import CONSISTENCIES, PLACE_SPEC
 from .._restore_points.place import read_place
 from .._restore_points.points import Collection, Consistency, RestorePoint, check_owner, read_collection, read_point
-
-_LUN = re.compile(r"lun:\s*([0-9]{1,2})")
 
 # Documented in the fragment appconsistent.azure.restore.
 CHOICE_SPEC: dict[str, Json] = {
@@ -80,10 +78,7 @@ def _named(point: RestorePoint, words: t.Sequence[str]) -> tuple[DiskCopy, ...]:
 
 
 def _is_meant(copy: DiskCopy, word: str) -> bool:
-    lun = _LUN.fullmatch(word)
-    return word in (copy.role if copy.role == "os" else "", copy.name.lower(), copy.source_id.lower()) or bool(
-        lun and copy.lun == int(lun[1])
-    )
+    return (word == "os" and copy.lun is None) or names_disk(word, copy.lun, copy.name, copy.source_id)
 
 
 def _word(copy: DiskCopy) -> str:

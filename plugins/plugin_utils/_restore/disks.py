@@ -123,12 +123,8 @@ async def _made(arm: Arm, disk: NewDisk) -> Json:
 
 async def mark_attached(arm: Arm, resource: Json) -> None:
     """Note on a fresh disk that a machine gets it: from now on it is not what the point holds."""
-    await change_tags(arm, resource, {ATTACHED: "yes"})
-
-
-async def change_tags(arm: Arm, resource: Json, added: t.Mapping[str, str]) -> None:
     doing = f"tag the disk {text(resource, 'name')}"
-    body: Json = {"tags": {**child(resource, "tags"), **added}}
+    body: Json = {"tags": {**child(resource, "tags"), ATTACHED: "yes"}}
     answer = await arm.request("PATCH", text(resource, "id"), DISK_API, doing=doing, body=body)
     await arm.finish(answer, doing=doing)
 

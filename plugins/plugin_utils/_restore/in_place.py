@@ -10,7 +10,6 @@ machine has its old disks until then and all new ones from then on, and the old 
 from __future__ import annotations
 
 import asyncio
-import enum
 import typing as t
 from dataclasses import dataclass, field
 
@@ -30,14 +29,6 @@ from .model import DISK_API, HeldDisk, Model, read_model
 from .refusals import in_place, refuse, replaced_by
 
 _SPEED_IS_SET = ("diskIOPSReadWrite", "diskMBpsReadWrite")
-
-
-class Standing(enum.Enum):
-    """Which disks a machine has."""
-
-    RESTORED = "restored"
-    ORIGINAL = "original"
-    MIXED = "mixed"
 
 
 @dataclass(frozen=True)
@@ -166,12 +157,9 @@ async def _standing(arm: Arm, vm: VmId, new: set[str]) -> str:
     except AppConsistentError:
         return f"Which disks the VM {vm.name} has now could not be read."
     held = len(new & model.ids)
-    stands = Standing.RESTORED if held == len(new) else Standing.MIXED if held else Standing.ORIGINAL
-    which = {
-        Standing.RESTORED: "has the disks that it was to get",
-        Standing.ORIGINAL: "still has the disks that it had",
-        Standing.MIXED: f"has {held} of the {len(new)} disks that it was to get, beside older ones: do not start it",
-    }[stands]
+    which = f"has {held} of the {len(new)} disks that it was to get, beside older ones: do not start it"
+    if held in (0, len(new)):
+        which = "has the disks that it was to get" if held else "still has the disks that it had"
     return f"The VM {vm.name} {which} and is {model.machine.power or 'in an unknown state'}; run this again to finish."
 
 

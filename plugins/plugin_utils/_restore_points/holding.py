@@ -66,8 +66,13 @@ def left_out(machine: Machine, words: t.Iterable[str]) -> LeftOut:
 
 
 def _is_meant(disk: Disk, word: str) -> bool:
-    lun = _LUN.fullmatch(word)
-    return word in (disk.id.lower(), disk.name.lower()) or bool(lun and disk.lun == int(lun[1]))
+    return names_disk(word, disk.lun, disk.id, disk.name)
+
+
+def names_disk(word: str, lun: int | None, *names: str) -> bool:
+    """Tell whether a word in small letters means the disk with that LUN and those names: one of them, or "lun:2"."""
+    number = _LUN.fullmatch(word)
+    return word in {name.lower() for name in names} or bool(number and lun == int(number[1]))
 
 
 def needed_of(machine: Machine, left_out: t.Collection[str] = ()) -> Needed:
