@@ -3,6 +3,8 @@
 
 """`python -m tests.awx.fetch_collections FOLDER`: put the collection awx.awx there, for the test of awx_deploy.
 
+`fetch` does the same for azure.azcollection, for the test of its inventory.
+
 It is taken out of the `ansible` package, so that the Python package index is all that is needed. Version 12.3.0 is the
 last that has it and runs on Python 3.11; the package itself is not installed.
 """
@@ -16,10 +18,11 @@ import zipfile
 from pathlib import Path
 
 PACKAGE = "ansible==12.3.0"
-WANTED = "ansible_collections/awx/awx/"
+AWX = "ansible_collections/awx/awx/"
+AZURE = "ansible_collections/azure/azcollection/"
 
 
-def fetch(folder: Path) -> None:
+def fetch(folder: Path, wanted: str = AWX) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run(
             [
@@ -30,7 +33,7 @@ def fetch(folder: Path) -> None:
         )
         (wheel,) = Path(scratch).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(folder, [name for name in archive.namelist() if name.startswith(WANTED)])
+            archive.extractall(folder, [name for name in archive.namelist() if name.startswith(wanted)])
 
 
 if __name__ == "__main__":

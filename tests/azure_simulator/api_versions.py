@@ -44,6 +44,12 @@ RESOURCES = _words(
     2024-07-01 2024-11-01 2025-03-01 2025-04-01
     """
 )
+NETWORK = _words(
+    """
+    2018-11-01 2019-11-01 2020-11-01 2021-05-01 2022-07-01 2023-04-01 2023-09-01 2023-11-01 2024-01-01 2024-05-01
+    2024-07-01 2024-10-01 2025-01-01 2025-05-01
+    """
+)
 LOCKS = frozenset(["2015-01-01", "2016-09-01", "2017-04-01", "2020-05-01"])
 POLICIES = _words(
     """
@@ -60,6 +66,12 @@ TYPES: Mapping[str, frozenset[str]] = {
     "subscriptions/locations": RESOURCES,
     "subscriptions/providers": RESOURCES,
     "subscriptions/resourcegroups": RESOURCES,
+    "subscriptions/resourcegroups/resources": RESOURCES,
+    "subscriptions/operationresults": RESOURCES,
+    "subscriptions/resources": RESOURCES,
+    "microsoft.resources/tags": RESOURCES,
+    "microsoft.network/networkinterfaces": NETWORK,
+    "microsoft.network/publicipaddresses": NETWORK,
     "microsoft.authorization/locks": LOCKS,
     "microsoft.authorization/policyassignments": POLICIES,
     "microsoft.authorization/policydefinitions": POLICIES,
@@ -95,6 +107,7 @@ _DISPLAY = {
     for word in _words(
         """
     Microsoft.Authorization Microsoft.Compute Microsoft.Insights Microsoft.ResourceGraph Microsoft.Resources
+    Microsoft.Network networkInterfaces publicIPAddresses
     resourceGroups restorePointCollections restorePoints diskRestorePoints virtualMachines instanceView
     beginGetAccess endGetAccess policyAssignments policyDefinitions policySetDefinitions policyExemptions
     eventTypes artifactTypes

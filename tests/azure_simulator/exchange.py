@@ -62,6 +62,11 @@ class Call:
         written = unquote(self.incoming.raw_path.partition("?")[0])
         return "/" + "/".join(segment for segment in written.split("/") if segment)
 
+    @property
+    def scope_path(self) -> str:
+        """What stands before the last `/providers/`, as the caller wrote it."""
+        return self.path[: len(self.target.scope)]
+
     def json(self) -> dict[str, Json]:
         """The body, which must be a JSON object."""
         if not self.incoming.body.strip():

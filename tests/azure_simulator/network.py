@@ -1,4 +1,4 @@
-"""The network interface of a VM and its public IP address, as Resource Graph shows them. Nothing else of the network.
+"""The network interface of a VM and its public IP address, to be read. Nothing else of the network.
 
 Shapes: azure-rest-api-specs, Microsoft.Network, examples NetworkInterfaceGet and PublicIpAddressGet.
 """
@@ -7,8 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import pages
+from .errors import resource_not_found
+from .exchange import Call, Response, answer
+
 if TYPE_CHECKING:
     from .records import Vm
+    from .world import World
 
 
 def _id(vm: Vm, kind: str, name: str) -> str:
@@ -37,6 +42,7 @@ def interface(vm: Vm) -> dict[str, Any]:
     return {
         "id": interface_id(vm),
         "name": f"{vm.name}-nic",
+        "type": "Microsoft.Network/networkInterfaces",
         "location": vm.location,
         "properties": {
             "provisioningState": "Succeeded",
@@ -62,7 +68,37 @@ def public_address(vm: Vm) -> dict[str, Any]:
     return {
         "id": _public_id(vm),
         "name": f"{vm.name}-ip",
+        "type": "Microsoft.Network/publicIPAddresses",
         "location": vm.location,
         "sku": {"name": "Basic", "tier": "Regional"},
         "properties": properties,
     }
+
+
+def _owner(world: World, call: Call, suffix: str) -> Vm | None:
+    """The VM whose interface or address the call names."""
+    name = call.target.name.lower()
+    return world.vms.get(
+        f"{call.target.scope}/providers/microsoft.compute/virtualmachines/{name.removesuffix(suffix)}"
+        if name.endswith(suffix)
+        else ""
+    )
+
+
+def list_interfaces(world: World, call: Call) -> Response:
+    keys, link = pages.cut(world, call, world.vms_in.get(call.target.scope, {}))
+    return pages.answer([interface(world.vms[key]) for key in keys], link)
+
+
+def get_interface(world: World, call: Call) -> Response:
+    vm = _owner(world, call, "-nic")
+    if vm is None:
+        raise resource_not_found("Microsoft.Network/networkInterfaces", call.target.name, call.target.group)
+    return answer(200, interface(vm))
+
+
+def get_public_address(world: World, call: Call) -> Response:
+    vm = _owner(world, call, "-ip")
+    if vm is None or vm.public_ip is None:
+        raise resource_not_found("Microsoft.Network/publicIPAddresses", call.target.name, call.target.group)
+    return answer(200, public_address(vm))

@@ -103,6 +103,15 @@ def headers(world: World, call: Call, operation: Operation, with_location: bool)
     return tuple(signed)
 
 
+def result_headers(world: World, call: Call, operation: Operation) -> tuple[tuple[str, str], ...]:
+    """Resource Manager's own operations (groups) have a Location and nothing else."""
+    url = f"{call.incoming.base_url}/subscriptions/{operation.subscription}/operationresults/{operation.id}?"
+    return (
+        ("Location", url + signature(world, operation, monitor=True)),
+        ("Retry-After", str(world.clock.client_seconds(world.settings.rules.retry_after or 15))),
+    )
+
+
 def signature(world: World, operation: Operation, monitor: bool) -> str:
     return world.signer.query(operation.id, operation.api_version, operation.ticks, monitor)
 
@@ -144,14 +153,27 @@ def run(
     world.agenda.add(operation.started + seconds, end)
 
 
-def get(world: World, call: Call) -> Response:
-    """The state of an operation (Azure-AsyncOperation), or its outcome (Location, `monitor=true`)."""
+def _found(world: World, call: Call, monitor: bool) -> Operation:
     operation = world.operations.get(call.target.name.lower())
     if operation is None:
         raise ArmError(404, "NotFound", f"The operation '{call.target.name}' was not found.")
-    monitor = call.query.get("monitor") == "true"
     if call.incoming.raw_path.partition("?")[2] != signature(world, operation, monitor):
         raise ArmError(403, "InvalidAsyncOperationSignature", "The signature of the operation URL does not match it.")
+    return operation
+
+
+def get_result(world: World, call: Call) -> Response:
+    """202 with the same headers until it is done."""
+    operation = _found(world, call, monitor=True)
+    if operation.ended is None:
+        return Response(202, headers=result_headers(world, call, operation))
+    return _outcome(operation)
+
+
+def get(world: World, call: Call) -> Response:
+    """The state of an operation (Azure-AsyncOperation), or its outcome (Location, `monitor=true`)."""
+    monitor = call.query.get("monitor") == "true"
+    operation = _found(world, call, monitor)
     if monitor:
         return _outcome(operation)
     lines = [f'  "startTime": "{world.clock.stamp(operation.started)}"']

@@ -160,7 +160,7 @@ def put(world: World, call: Call) -> Response:
             raise ArmError(404, "PolicyDefinitionNotFound", f"The policy definition '{definition}' could not be found.")
         of = f"The policy assignment '{call.target.name}'"
         _check_values(of, properties.get("parameters") or {}, world.policies[parse(definition).key])
-        properties |= {"scope": call.target.scope, "enforcementMode": properties.get("enforcementMode", "Default")}
+        properties |= {"scope": call.scope_path, "enforcementMode": properties.get("enforcementMode", "Default")}
     else:
         assignment = bodies.required(properties.get("policyAssignmentId"), "properties.policyAssignmentId")
         bodies.required(properties.get("exemptionCategory"), "properties.exemptionCategory")
@@ -170,7 +170,7 @@ def put(world: World, call: Call) -> Response:
             raise ArmError(404, "PolicyAssignmentNotFound", f"The policy assignment '{assignment}' is not found.")
     key = _key(call.target)
     shown: dict[str, Any] = {
-        "id": f"{call.target.scope}/providers/{KINDS[kind]}/{call.target.name}",
+        "id": f"{call.scope_path}/providers/{KINDS[kind]}/{call.target.name}",
         "type": KINDS[kind],
         "name": call.target.name,
         "properties": properties,

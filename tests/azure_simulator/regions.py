@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+LOCATIONS = ("westeurope", "northeurope", "eastus", "eastus2", "westus2", "germanywestcentral", "uksouth")
 WORDS = re.compile(
     r"(east|west|north|south|central|europe|asia|southeast|pacific|japan|korea|india|africa|brazil|canada|france|"
     r"germany|italy|norway|poland|qatar|spain|sweden|switzerland|israel|mexico|newzealand|australia|chile|austria|"

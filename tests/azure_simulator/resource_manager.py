@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import api_versions, entra, locks, metadata, odd_answers, policies
+from . import api_versions, batch, entra, locks, metadata, odd_answers, policies
 from .errors import ArmError
 from .exchange import Call, Incoming, Response, answer, parse_query
 from .faults import AFTER_KINDS, ANSWER_KINDS, Fault
@@ -46,7 +46,9 @@ def handle(world: World, tokens: entra.Tokens, incoming: Incoming) -> Reply:
     world.advance()
     path, _, raw_query = incoming.raw_path.partition("?")
     target = parse(path)
-    if target.key.split("/", 2)[1] in ARM_ROOTS:
+    if target.key == "/batch":
+        reply, principal = _batch(world, tokens, incoming, raw_query), ""
+    elif target.key.split("/", 2)[1] in ARM_ROOTS:
         reply, principal = _resource_manager(world, tokens, incoming, target, raw_query)
     else:
         reply, principal = Reply(_other(world, tokens, incoming, path, parse_query(raw_query))), ""
@@ -56,6 +58,14 @@ def handle(world: World, tokens: entra.Tokens, incoming: Incoming) -> Reply:
     world.requests.append(Seen(incoming.method, path, shown, status, principal))
     world.request_counts[f"{incoming.method} {status}"] += 1
     return reply
+
+
+def _batch(world: World, tokens: entra.Tokens, incoming: Incoming, raw_query: str) -> Reply:
+    try:
+        tokens.who(world, incoming)
+        return Reply(batch.respond(incoming, parse_query(raw_query), lambda one: handle(world, tokens, one).response))
+    except ArmError as error:
+        return Reply(answer(error.status, error.body(), *error.headers))
 
 
 def _other(world: World, tokens: entra.Tokens, incoming: Incoming, path: str, query: Mapping[str, str]) -> Response:
@@ -147,7 +157,8 @@ def _answer(world: World, call: Call, route: Route, denied: tuple[str, ...]) -> 
     target = call.target
     if denied and any(fnmatchcase(route.action.lower(), pattern.lower()) for pattern in denied):
         raise unauthorized(call, route)
-    if target.group and call.incoming.method != "HEAD":
+    makes_group = call.incoming.method == "PUT" and target.types == "subscriptions/resourcegroups"
+    if target.group and call.incoming.method != "HEAD" and not makes_group:
         group = f"/subscriptions/{target.subscription.lower()}/resourcegroups/{target.group.lower()}"
         if group not in world.groups:
             raise ArmError(404, "ResourceGroupNotFound", f"Resource group '{target.group}' could not be found.")

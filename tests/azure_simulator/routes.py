@@ -12,9 +12,12 @@ from . import (
     extension_images,
     extensions,
     locks,
+    network,
     operations,
     policies,
     resource_graph,
+    resource_groups,
+    resources,
     restore_point_collections,
     restore_points,
     subscriptions,
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 Handler: TypeAlias = "Callable[[World, Call], Response]"
 
 COMPUTE = "microsoft.compute"
+NETWORK = "microsoft.network"
+TAGS = "microsoft.resources/tags"
 VM = f"{COMPUTE}/virtualmachines"
 COLLECTION = f"{COMPUTE}/restorepointcollections"
 DISK_POINT = f"{POINTS}/diskrestorepoints"
@@ -73,9 +78,33 @@ ROUTES: Mapping[Key, Route] = {
     ("GET", "subscriptions/providers", ITEM): Route(
         subscriptions.get_provider, "Microsoft.Resources/subscriptions/providers/read"
     ),
-    ("GET", "subscriptions/resourcegroups", MANY): Route(subscriptions.list_groups, f"{_GROUP}/read"),
-    ("GET", "subscriptions/resourcegroups", ITEM): Route(subscriptions.get_group, f"{_GROUP}/read"),
-    ("HEAD", "subscriptions/resourcegroups", ITEM): Route(subscriptions.head_group, f"{_GROUP}/read"),
+    ("GET", "subscriptions/resourcegroups", MANY): Route(resource_groups.list_all, f"{_GROUP}/read"),
+    ("GET", "subscriptions/resourcegroups", ITEM): Route(resource_groups.get, f"{_GROUP}/read"),
+    ("HEAD", "subscriptions/resourcegroups", ITEM): Route(resource_groups.head, f"{_GROUP}/read"),
+    ("PUT", "subscriptions/resourcegroups", ITEM): Route(resource_groups.put, f"{_GROUP}/write"),
+    ("PATCH", "subscriptions/resourcegroups", ITEM): Route(resource_groups.patch, f"{_GROUP}/write"),
+    ("DELETE", "subscriptions/resourcegroups", ITEM): Route(resource_groups.delete, f"{_GROUP}/delete"),
+    ("GET", "subscriptions/operationresults", ITEM): Route(
+        operations.get_result, "Microsoft.Resources/subscriptions/operationresults/read"
+    ),
+    ("GET", "subscriptions/resources", MANY): Route(
+        resources.list_in_scope, "Microsoft.Resources/subscriptions/resources/read"
+    ),
+    ("GET", "subscriptions/resourcegroups/resources", MANY): Route(resources.list_in_scope, f"{_GROUP}/resources/read"),
+    ("GET", TAGS, ITEM): Route(resources.get_tags, "Microsoft.Resources/tags/read"),
+    ("PUT", TAGS, ITEM): Route(resources.put_tags, "Microsoft.Resources/tags/write"),
+    ("PATCH", TAGS, ITEM): Route(resources.patch_tags, "Microsoft.Resources/tags/write"),
+    ("DELETE", TAGS, ITEM): Route(resources.delete_tags, "Microsoft.Resources/tags/delete"),
+    # The network, read only
+    ("GET", f"{NETWORK}/networkinterfaces", MANY): Route(
+        network.list_interfaces, "Microsoft.Network/networkInterfaces/read"
+    ),
+    ("GET", f"{NETWORK}/networkinterfaces", ITEM): Route(
+        network.get_interface, "Microsoft.Network/networkInterfaces/read"
+    ),
+    ("GET", f"{NETWORK}/publicipaddresses", ITEM): Route(
+        network.get_public_address, "Microsoft.Network/publicIPAddresses/read"
+    ),
     # Virtual machines
     ("GET", VM, MANY): Route(vms.list_in_scope, f"{_VM}/read", LIST_VMS),
     ("GET", f"{COMPUTE}/locations/virtualmachines", MANY): Route(vms.list_by_location, f"{_VM}/read", LIST_VMS),

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import pages, regions
+from . import regions
 from .api_versions import TYPES, display_type
 from .errors import ArmError
 from .exchange import Call, Response, answer
 
 if TYPE_CHECKING:
-    from .world import Group, Subscription, World
-
-LOCATIONS = ("westeurope", "northeurope", "eastus", "eastus2", "westus2", "germanywestcentral", "uksouth")
+    from .world import Subscription, World
 
 
 def _subscription(world: World, subscription: Subscription) -> dict[str, Any]:
@@ -54,40 +52,16 @@ def locations(_: World, call: Call) -> Response:
             "displayName": regions.display(name),
             "regionalDisplayName": regions.display(name),
         }
-        for name in LOCATIONS
+        for name in regions.LOCATIONS
     ]
     return answer(200, {"value": found})
-
-
-def _group(group: Group) -> dict[str, Any]:
-    return {
-        "id": group.id,
-        "name": group.name,
-        "type": "Microsoft.Resources/resourceGroups",
-        "location": group.location,
-        "properties": {"provisioningState": "Succeeded"},
-    }
-
-
-def get_group(world: World, call: Call) -> Response:
-    return answer(200, _group(world.groups[call.target.key]))
-
-
-def head_group(world: World, call: Call) -> Response:
-    return Response(204 if call.target.key in world.groups else 404)
-
-
-def list_groups(world: World, call: Call) -> Response:
-    prefix = f"/subscriptions/{call.target.subscription.lower()}/"
-    keys, link = pages.cut(world, call, {key: None for key in world.groups if key.startswith(prefix)})
-    return pages.answer([_group(world.groups[key]) for key in keys], link)
 
 
 def _provider(call: Call, namespace: str) -> dict[str, Any]:
     found = [
         {
             "resourceType": display_type(name).split("/", 1)[1],
-            "locations": [regions.display(location) for location in LOCATIONS],
+            "locations": [regions.display(location) for location in regions.LOCATIONS],
             "apiVersions": sorted(versions, reverse=True),
             "capabilities": "None",
         }

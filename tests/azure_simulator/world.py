@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -29,6 +29,8 @@ class Group(NamedTuple):
     id: str
     name: str
     location: str
+    tags: Mapping[str, str] = {}
+    state: str = "Succeeded"
 
 
 class Seen(NamedTuple):

@@ -105,5 +105,7 @@ def test_a_collections_name_that_only_one_machine_cannot_have_stops_that_machine
     run = controller.play({"name": "ask", f"appconsistent.azure.{module}": options, "run_once": True})
     hosts = run.of("ask").result["hosts"]
     assert "collection_name" in hosts["gold"]["cause"]
+    # It is the task's own option, and no plan is to be corrected.
+    assert "(appconsistent)" not in hosts["gold"]["cause"]
     good = [hosts[host].get("ok", hosts[host].get("ready")) for host in ("gold", "silver", "plain")]
     assert [bool(each) for each in good] == [False, True, True]

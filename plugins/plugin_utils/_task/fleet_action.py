@@ -74,7 +74,8 @@ def each_own(
             found[target.host] = read(target)
         except AppConsistentError as error:
             fleet.targets.remove(target)
-            wrong = InvalidInput(f"{target.host}: {error.message} ({PLAN})", advice=error.advice)
+            where = f" ({PLAN})" if target.plan else ""
+            wrong = InvalidInput(f"{target.host}: {error.message}{where}", advice=error.advice)
             fleet.board.results.append(refused(target.host, wrong))
     return found
 

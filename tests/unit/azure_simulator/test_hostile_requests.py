@@ -79,6 +79,8 @@ def _paths(raw: RawClient) -> dict[str, str]:
         "microsoft.authorization/policysetdefinitions": f"{authorization}/policySetDefinitions/new",
         "microsoft.authorization/policyassignments": f"{authorization}/policyAssignments/new",
         "microsoft.authorization/policyexemptions": f"{authorization}/policyExemptions/new",
+        "subscriptions/resourcegroups": f"{raw.subscription}/resourceGroups/rg-new",
+        "microsoft.resources/tags": f"{vm}/providers/Microsoft.Resources/tags/default",
         "microsoft.resourcegraph/resources": "/providers/Microsoft.ResourceGraph/resources",
     }
 
