@@ -24,6 +24,7 @@ class ActionModule(WindowsAction):
         "allow_outage": {"type": "list", "elements": "str", "default": []},
         "max_impact": {"type": "str", "choices": ["quiet", "brief"], "default": "brief"},
         "restart_on_last_error": {"type": "bool", "default": False},
+        "restart_stuck": {"type": "bool", "default": False},
         "settle_timeout": {"type": "int", "default": 120},
     }
 
@@ -35,6 +36,7 @@ class ActionModule(WindowsAction):
                 checked_service(name, "allow_outage").casefold() for name in options["allow_outage"]
             ),
             last_errors=options["restart_on_last_error"],
+            stuck=options["restart_stuck"],
         )
         try:
             repair = Repairer(guest, services, policy, limits_of(options)).run()

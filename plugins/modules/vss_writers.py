@@ -56,6 +56,13 @@ options:
       - Azure asks only for a stable state, so this is not needed for a restore point.
     type: bool
     default: false
+  restart_stuck:
+    description:
+      - Whether to restart the services of writers that wait for a backup which is over.
+      - A writer counts as such only if the service VSS did not run when it was first looked at, or if it has been
+        frozen for longer than VSS allows. Where neither can be told it counts as busy, and nothing is restarted.
+    type: bool
+    default: false
   settle_timeout:
     description:
       - For how many seconds to look again, with growing pauses, until the writers are back. A writer can be away for
@@ -120,8 +127,8 @@ restarts:
       elements: str
     outcome:
       description:
-        - V(restarted), V(failed), V(planned) in check mode, or V(unknown) when the connection broke in between. Then
-          the service and its dependents were started where they did not run.
+        - V(restarted), V(started) where it did not run, V(failed), V(planned) in check mode, or V(unknown) when the
+          connection broke in between. Then the service and its dependents were started where they did not run.
       type: str
       sample: restarted
     problems:
@@ -137,6 +144,13 @@ reboot_required:
   description: Whether nothing less than a restart of the VM helps. This module does not do it.
   returned: success
   type: bool
+expected_verdict:
+  description:
+    - In check mode the verdict that is to be expected of the real run, where each restart goes well. Otherwise the same
+      as RV(verdict).
+  returned: success
+  type: str
+  sample: ok
 application_consistent_from_attempt:
   description:
     - From which attempt of Azure on a restore point can be application-consistent, V(1) when nothing was wrong and V(4)

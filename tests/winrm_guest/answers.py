@@ -177,7 +177,7 @@ def _snapshot(machine: Machine, arguments: Answer) -> Answer:
         ),
         **{
             key: facts[key]
-            for key in ("memory", "disk", "booted", "locked", "machine_keys", "vc_runtime")
+            for key in ("memory", "disk", "booted", "locked", "machine_keys", "network_service", "vc_runtime")
             if key in facts
         },
         "events": [

@@ -233,6 +233,9 @@ def _machine(name: str, base: dict[str, t.Any], changes: dict[str, t.Any]) -> Ma
         else:
             files[key] = _file(value)
     facts = {**base["facts"], **changes.pop("facts", {})}
+    if any(writer.at_work is not None for writer in writers.values()):
+        # The program that makes a backup keeps it running.
+        services["VSS"].status = "Running"
     return Machine(
         name, services=services, writers=list(writers.values()), registry=registry, files=files, facts=facts, **changes
     )

@@ -59,7 +59,7 @@ VSS: tuple[Entry, ...] = (
         key="vss_writer_not_retryable",
         codes=("0x800423F4", "VSS_E_WRITERERROR_NONRETRYABLE"),
         cause="A writer failed for a reason that will come back.",
-        remedy="Read the Application log for the writer's own error and put that right, then restart its service "
+        remedy="Read the Application log for the writer's own error and put that right. Then restart its service "
         "(vss_writers does it).",
         retry=Retry.FIX_FIRST,
         writer_failed=True,
@@ -167,8 +167,8 @@ VSS: tuple[Entry, ...] = (
         words=r"0x80042302|VSS_E_UNEXPECTED\b|shadow copy service component encountered an unexpected error",
         words_suffice=True,
         cause="VSS itself failed; right after a restart of its services this passes by itself.",
-        remedy="Wait a minute and list the writers again. If it comes back, read the Application log (source VSS) and "
-        "restart the services VSS and EventSystem.",
+        remedy="Wait a minute and list the writers again. If it comes back, read the Application log (source VSS), and "
+        "restart the VM in a maintenance window: EventSystem, which often is the cause, must not be restarted alone.",
         retry=Retry.LATER,
         example=Example(
             "0x80042302", "A Volume Shadow Copy Service component encountered an unexpected error.", os="windows"

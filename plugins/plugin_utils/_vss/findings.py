@@ -7,11 +7,12 @@ restore point."""
 from __future__ import annotations
 
 import typing as t
+from dataclasses import dataclass
 
 from ...module_utils._finding import ERROR, INFO, WARNING, Finding
 from ...module_utils._printable import printable
 from .._windows.services import ServiceList
-from .services import Services
+from .services import Services, WriterService
 from .survey import VssSurvey
 from .writers import Writer, advice
 
@@ -47,6 +48,33 @@ def missing(survey: VssSurvey, services: Services) -> tuple[tuple[str, str], ...
         runs = survey.services.running(row.service) or row.service == "VSS"
         if runs and row.id.lower() not in ids and row.writer.casefold() not in names:
             found.append((row.writer, row.service))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class IdleService:
+    """A writer's service that has to run and does not. `needed_by` is a service that runs, empty for Windows itself."""
+
+    row: WriterService
+    needed_by: str
+
+    @property
+    def because(self) -> str:
+        return f"{self.needed_by} does" if self.needed_by else "Windows needs it"
+
+
+def idle_services(survey: VssSurvey, services: Services) -> tuple[IdleService, ...]:
+    """The services that do not run, so that an application that does run is in no snapshot, and nobody is told."""
+    if not len(survey.services):
+        return ()
+    ids = {writer.listed.id for writer in survey.writers}
+    names = {writer.name.casefold() for writer in survey.writers}
+    found = []
+    for row, needed_by in services.needed(survey.services.all_running()):
+        service = survey.services.get(row.service)
+        listed = (row.id and row.id.lower() in ids) or row.writer.casefold() in names
+        if not listed and (service is None or service.status in ("Stopped", "Paused")):
+            found.append(IdleService(row, needed_by))
     return tuple(found)
 
 
@@ -158,7 +186,7 @@ def _about_writers(survey: VssSurvey, services: Services) -> t.Iterator[Finding]
                 "vss.writer_last_error",
                 WARNING,
                 f"{writer.name} is stable, but the last snapshot left an error with it: {writer.listed.error_text}.",
-                advice(writer.error) or "Take a restore point and look again; restart its service if the error stays.",
+                advice(writer.error, restartable=_restartable(writer.row)) or _LAST_ERROR,
                 _evidence(writer),
             )
     unclear = [writer for writer in survey.writers if writer.health == "unclear"]
@@ -177,9 +205,18 @@ def _about_writers(survey: VssSurvey, services: Services) -> t.Iterator[Finding]
             "vss.writer_busy",
             WARNING,
             f"{len(busy)} writer(s) are in the middle of a snapshot: {', '.join(writer.name for writer in busy)}.",
-            "Wait for the backup that is running to end. If none runs, they are stuck: restart their"
-            " services, or the VM.",
+            "Wait for the backup that is running to end. If none runs, look again after five minutes without any other"
+            " look at the writers: then it can be told.",
             "; ".join(_evidence(writer) for writer in busy),
+        )
+    if survey.stuck:
+        yield Finding(
+            "vss.writer_stuck",
+            ERROR,
+            f"{len(survey.stuck)} writer(s) wait for a backup that is over: "
+            f"{', '.join(writer.name for writer in survey.stuck)}.",
+            "Run appconsistent.azure.vss_writers with restart_stuck on this host, which restarts their services.",
+            "; ".join(_evidence(writer) for writer in survey.stuck),
         )
     for name, service in away:
         yield Finding(
@@ -189,6 +226,37 @@ def _about_writers(survey: VssSurvey, services: Services) -> t.Iterator[Finding]
             f"{REPAIR}, which restarts {service}; if it stays away, look at the Application event log, source VSS"
             " (events 8193 and 8194).",
         )
+
+    for idle in idle_services(survey, services):
+        yield _idle(idle, survey)
+
+
+def _idle(idle: IdleService, survey: VssSurvey) -> Finding:
+    name, writer = idle.row.service, idle.row.writer
+    service = survey.services.get(name)
+    if service is None:
+        said, remedy = "does not exist", "Install it with the setup of the product that it belongs to."
+    elif service.disabled:
+        said = "is disabled"
+        remedy = f"If it is to run: sc.exe config {service.name} start= demand, then sc.exe start {service.name}."
+    else:
+        said, remedy = "does not run", f"{REPAIR}, which starts it."
+    return Finding(
+        "vss.writer_service_stopped",
+        ERROR,
+        f"The service {service.name if service else name} {said} although {idle.because}, so {writer} takes no part in"
+        " a snapshot, which is not application-consistent without it.",
+        remedy,
+        f"{service.name}: {service.status}, start {service.start}" if service else None,
+    )
+
+
+_LAST_ERROR: t.Final = "Take a restore point and look again; see a person about the writer if the error stays."
+
+
+def _restartable(row: WriterService | None) -> bool:
+    """Whether vss_writers restarts its service without being told to."""
+    return row is not None and row.impact in ("quiet", "brief")
 
 
 def _failed(writer: Writer) -> Finding:
@@ -207,7 +275,7 @@ def _failed(writer: Writer) -> Finding:
         )
     else:
         remedy = f"{REPAIR}, which restarts {row.service}."
-    then = advice(writer.error)
+    then = advice(writer.error, restartable=_restartable(row))
     return Finding(
         "vss.writer_failed",
         ERROR,

@@ -24,6 +24,10 @@ _COLON = re.compile("[:\uff1a]")
 _QUOTES = "'\"\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a\u300c\u300d\u300e\u300f"
 _QUOTED = re.compile(rf"[{_QUOTES}](.*)[{_QUOTES}]\s*$")
 
+# Marks that say which way a text runs: a right-to-left console puts them beside quotes and colons.
+_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_WITHOUT_MARKS = str.maketrans("", "", _MARKS)
+
 # No machine has more; a listing that claims it is not one.
 WRITER_LIMIT: t.Final = 500
 # The patterns below must not see a line of a million quotes.
@@ -46,7 +50,7 @@ class ListedWriter:
 class Listing:
     """All blocks; `unread` holds the first lines of those that did not fit, `remarks` the lines that belong to none.
 
-    `ended` says that the last line has an end. Where it has none, the text stops in the middle of it.
+    `ended` says that the last line is whole: it has an end, or closes a block with what another block ends with, too.
     """
 
     writers: tuple[ListedWriter, ...]
@@ -67,7 +71,15 @@ def read_listing(text: str) -> Listing:
             writers.append(writer)
         else:
             unread.append(_short(head or lines[0]))
-    return Listing(tuple(writers), tuple(unread[:20]), tuple(remarks[:20]), text.endswith("\n"))
+    ended = text.endswith("\n") or _closes_as_another(writers, text)
+    return Listing(tuple(writers), tuple(unread[:20]), tuple(remarks[:20]), ended)
+
+
+def _closes_as_another(writers: t.Sequence[ListedWriter], text: str) -> bool:
+    if len(writers) < 2:
+        return False
+    *others, last = (writer.error_text for writer in writers)
+    return last in others and text.rstrip(_MARKS + " ").endswith(last)
 
 
 def console_text(data: bytes, code_page: int) -> str:
@@ -91,7 +103,7 @@ def _blocks(text: str) -> t.Iterator[tuple[str, list[str]]]:
     head = ""
     lines: list[str] = []
     for raw in text.splitlines():
-        line = raw[:_LINE_LIMIT].rstrip()
+        line = raw[:_LINE_LIMIT].translate(_WITHOUT_MARKS).rstrip()
         if not line:
             continue
         if line[0].isspace():
@@ -124,7 +136,8 @@ def _writer(head: str, lines: t.Sequence[str]) -> ListedWriter | None:
 def _name(head: str) -> str:
     value = _after_colon(head)
     quoted = _QUOTED.match(value) or _QUOTED.search(head)
-    return quoted[1] if quoted else value
+    # A name that is longer than a line is read has lost its closing quote.
+    return quoted[1] if quoted else value.lstrip(_QUOTES)
 
 
 def _after_colon(line: str) -> str:

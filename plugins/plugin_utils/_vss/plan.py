@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .findings import bad, missing
+from .findings import bad, idle_services, missing
+from .listing import ListedWriter
 from .services import FORBIDDEN_SERVICES, Impact, Services, WriterService
 from .survey import VssSurvey
+from .writers import NO_ERROR, STABLE, Writer
 
 _ORDER: t.Final[dict[str, int]] = {"quiet": 0, "brief": 1, "outage": 2}
 
@@ -22,6 +24,7 @@ class RepairPolicy:
     max_impact: str = "brief"
     allow_outage: frozenset[str] = frozenset()
     last_errors: bool = False
+    stuck: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,24 +34,24 @@ class BadWriter:
     id: str
     name: str
 
+    def is_that_of(self, writer: Writer) -> bool:
+        return writer.listed.id == self.id if self.id else writer.name.casefold() == self.name.casefold()
+
     def healthy_in(self, survey: VssSurvey) -> bool:
         """Whether it is listed there and nothing is wrong with it."""
-        found = [
-            writer
-            for writer in survey.writers
-            if (writer.listed.id == self.id if self.id else writer.name.casefold() == self.name.casefold())
-        ]
+        found = [writer for writer in survey.writers if self.is_that_of(writer)]
         return bool(found) and all(writer.health == "healthy" for writer in found)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One service to restart, once, for all its writers."""
+    """One service to restart, or to start where it `ran` not, once, for all its writers."""
 
     service: str
     impact: str
     targets: tuple[BadWriter, ...]
     dependents: tuple[str, ...]
+    ran: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,11 +123,14 @@ def _targets(
     survey: VssSurvey, services: Services, policy: RepairPolicy
 ) -> t.Iterator[tuple[BadWriter, WriterService | None]]:
     for writer in survey.writers:
-        if writer in bad(survey.writers) or (policy.last_errors and writer.health == "last_error"):
+        last_error = policy.last_errors and writer.health == "last_error"
+        if writer in bad(survey.writers) or last_error or (policy.stuck and writer in survey.stuck):
             yield BadWriter(writer.listed.id, writer.name), writer.row
     for name, _service in missing(survey, services):
         row = services.find("", name)
         yield BadWriter(row.id if row else "", name), row
+    for idle in idle_services(survey, services):
+        yield BadWriter(idle.row.id, idle.row.writer), idle.row
 
 
 def _step(survey: VssSurvey, rows: t.Sequence[tuple[BadWriter, WriterService]], policy: RepairPolicy) -> Step | Left:
@@ -148,6 +154,9 @@ def _step(survey: VssSurvey, rows: t.Sequence[tuple[BadWriter, WriterService]], 
             f"{name} is disabled",
             f"If it should run, set its start type: sc.exe config {name} start= demand.",
         )
+    # What depends on it does not run either, so nobody misses anything while it starts.
+    if not (service.running or service.status.endswith("Pending") or name.casefold() == "vss"):
+        return Step(name, "quiet", targets, dependents, ran=False)
     if row.impact == "outage" and name.casefold() not in policy.allow_outage:
         return Left(
             name,
@@ -169,3 +178,14 @@ def _own_row(service: str) -> str:
 
 def _severity(impact: Impact) -> int:
     return {"none": 0, "quiet": 1, "brief": 2, "outage": 3, "forbidden": 4}[impact]
+
+
+def as_after(survey: VssSurvey, steps: t.Sequence[Step]) -> VssSurvey:
+    """Return the survey with the writers of these steps healthy and listed."""
+    targets = [target for step in steps for target in step.targets]
+    kept = [writer for writer in survey.writers if not any(target.is_that_of(writer) for target in targets)]
+    well = [
+        Writer(ListedWriter(target.name, target.id, "", STABLE, "", ""), NO_ERROR, "healthy", None)
+        for target in targets
+    ]
+    return replace(survey, writers=(*kept, *well))

@@ -18,7 +18,7 @@ from .._failures.explain import ATTEMPTS_WITHOUT_WRITERS
 from .._windows.commands import RESTART
 from .._windows.guest import ConnectionLost, GuestError, GuestTimedOut, WindowsGuest
 from .findings import many_failed
-from .plan import BadWriter, Left, Plan, RepairPolicy, Step, make_plan
+from .plan import BadWriter, Left, Plan, RepairPolicy, Step, as_after, make_plan
 from .services import Services
 from .survey import VssSurvey
 from .watch import ask, ask_until, until_idle
@@ -31,7 +31,7 @@ _RECONNECT_PAUSES: t.Final = (5.0, 10.0, 20.0, 30.0, 60.0)
 
 @dataclass
 class Restart:
-    """What became of a step: planned, restarted, failed, or unknown after a broken connection."""
+    """What became of a step: planned, restarted, started, failed, or unknown after a broken connection."""
 
     step: Step
     outcome: str = "planned"
@@ -71,6 +71,12 @@ class Repair:
     def changed(self) -> bool:
         return bool(self.restarts)
 
+    @property
+    def expected(self) -> VssSurvey:
+        """The guest as it is once every planned step has gone well."""
+        steps = [restart.step for restart in self.restarts if restart.outcome == "planned"]
+        return as_after(self.after, steps)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -106,7 +112,7 @@ class Repairer:
     def _run(self) -> Repair:
         before = until_idle(self._guest, self._services, self._limits.listing, self._limits.busy)
         plan = make_plan(before, self._services, self._policy)
-        hindrance = _hindrance(before)
+        hindrance = _hindrance(before, self._policy)
         if hindrance or not plan.steps or self._guest.check_mode:
             doing = plan
             if hindrance:
@@ -140,7 +146,8 @@ class Repairer:
             restart = Restart(step)
             self._restarts.append(restart)
             self._guest.tell(
-                f"restarting {step.service} for {', '.join(target.name for target in step.targets) or 'all writers'}"
+                f"{'restarting' if step.ran else 'starting'} {step.service} for"
+                f" {', '.join(target.name for target in step.targets) or 'all writers'}"
                 + (f", and with it {', '.join(step.dependents)}" if step.dependents else "")
             )
             try:
@@ -174,7 +181,8 @@ class Repairer:
         )
         if stop:
             restart.problems += told
-            restart.outcome = "failed" if told or answer.get("after") != "Running" else "restarted"
+            well = "restarted" if step.ran else "started"
+            restart.outcome = "failed" if told or answer.get("after") != "Running" else well
 
     def _find_again(self, restart: Restart, error: GuestError) -> None:
         """The answer is lost. Reconnect, and see that nothing stays stopped."""
@@ -249,7 +257,9 @@ class Repairer:
                 Finding(
                     "vss.service_not_restored",
                     ERROR,
-                    f"{', '.join(still)} ran before {step.service} was restarted and does not run now.",
+                    f"{', '.join(still)} ran before {step.service} was restarted and does not run now."
+                    if step.ran
+                    else f"{', '.join(still)} could not be started.",
                     "Start it on the guest: " + "; ".join(f"sc.exe start {name}" for name in still) + ".",
                     "; ".join(restart.problems) or None,
                 )
@@ -305,7 +315,15 @@ class Interrupted(GuestError):
         self.restarts = list(restarts)
 
 
-def _hindrance(survey: VssSurvey) -> Finding | None:
+def _hindrance(survey: VssSurvey, policy: RepairPolicy) -> Finding | None:
+    if survey.stuck and not policy.stuck:
+        return Finding(
+            "vss.not_repaired_stuck",
+            ERROR,
+            "Writers wait for a backup that is over, so no service was restarted.",
+            "Set restart_stuck, and the services of those writers are restarted, too.",
+            ", ".join(writer.name for writer in survey.stuck),
+        )
     if survey.busy:
         return Finding(
             "vss.not_repaired_busy",

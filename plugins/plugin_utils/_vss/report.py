@@ -42,6 +42,7 @@ def repair_report(repair: Repair, services: Services, host: str, *, check_mode: 
         "restarts": [restart.as_dict() for restart in repair.restarts],
         "left": [left.as_dict() for left in repair.left],
         "reboot_required": repair.reboot_required,
+        "expected_verdict": report(repair.expected, services, repair.findings)["verdict"],
         "application_consistent_from_attempt": from_attempt if repair.healed else None,
         "diff": {"before": _states(repair.before), "after": _states(repair.after, repair if check_mode else None)},
     }

@@ -22,7 +22,12 @@ IMPACTS: t.Final = ("quiet", "brief", "outage")
 
 @dataclass(frozen=True)
 class WriterService:
-    """A row. `listed`: the writer is there whenever its service runs, so that its absence is a finding."""
+    """A row. `listed`: the writer is there whenever its service runs, so that its absence is a finding.
+
+    `needed_by`: while a service of such a name runs, this one has to run, or the writer takes no part in a snapshot
+    that succeeds all the same. ALWAYS where Windows itself needs it. `{instance}` in a service's name is the group of
+    that name in the pattern.
+    """
 
     writer: str
     id: str
@@ -30,25 +35,56 @@ class WriterService:
     impact: Impact
     listed: bool = False
     person: str = ""
+    needed_by: str = ""
 
 
+ALWAYS: t.Final = "*"
 _REBOOT = "Restart the VM in a maintenance window"
 
 TABLE: t.Final[tuple[WriterService, ...]] = (
-    WriterService("System Writer", "e8132975-6f93-4464-a53e-1050253ae220", "CryptSvc", "quiet", listed=True),
+    WriterService(
+        "System Writer", "e8132975-6f93-4464-a53e-1050253ae220", "CryptSvc", "quiet", listed=True, needed_by=ALWAYS
+    ),
     WriterService("Registry Writer", "afbab4a2-367d-4d15-a586-71dbb18f8485", "VSS", "quiet", listed=True),
     WriterService("COM+ REGDB Writer", "542da469-d3e1-473c-9f4f-7847f01fc64f", "VSS", "quiet", listed=True),
     WriterService("ASR Writer", "be000cbe-11fe-4426-9c58-531aa6355fc4", "VSS", "quiet"),
     WriterService("Shadow Copy Optimization Writer", "4dc3bdd4-ab48-4d07-adb0-3bee2926fd7f", "VSS", "quiet"),
     WriterService("BITS Writer", "4969d978-be47-48b0-b100-f328f07ac1e0", "BITS", "quiet"),
-    WriterService("SqlServerWriter", "a65faa63-5ea8-4ebc-9dbd-a0c4db26912a", "SQLWriter", "quiet", listed=True),
-    WriterService("WIDWriter", "8d5194e1-e455-434a-b2e5-51296cce67df", "WIDWriter", "quiet"),
-    WriterService("IIS Config Writer", "2a40fd15-dfca-4aa8-a654-1f8c654603f6", "AppHostSvc", "quiet"),
+    WriterService(
+        "SqlServerWriter",
+        "a65faa63-5ea8-4ebc-9dbd-a0c4db26912a",
+        "SQLWriter",
+        "quiet",
+        listed=True,
+        # MSSQL$NAME of a named instance; the internal database of Windows has a writer of its own.
+        needed_by=r"MSSQLSERVER|MSSQL\$(?!MICROSOFT##).+",
+    ),
+    WriterService(
+        "WIDWriter",
+        "8d5194e1-e455-434a-b2e5-51296cce67df",
+        "WIDWriter",
+        "quiet",
+        needed_by=r"MSSQL\$MICROSOFT##(WID|SSEE)",
+    ),
+    WriterService(
+        "IIS Config Writer", "2a40fd15-dfca-4aa8-a654-1f8c654603f6", "AppHostSvc", "quiet", needed_by="W3SVC"
+    ),
+    # Oracle Database Platform Guide for Windows, "Performing Database Backup and Recovery with VSS": one service for
+    # each instance, whose name is also in the writer's.
+    WriterService(
+        "Oracle VSS Writer",
+        "",
+        "OracleVssWriter{instance}",
+        "quiet",
+        needed_by=r"OracleService(?P<instance>[A-Za-z0-9_$]{1,30})",
+    ),
     # The page prints ...c062; machines show ...c0b2.
     WriterService("MSSearch Service Writer", "cd3f2362-8bef-46c7-9181-d62844cdc0b2", "WSearch", "quiet"),
     WriterService("Dedup Writer", "41db4dbf-6046-470e-8ad5-d5081dfb1b70", "ddpvssvc", "quiet"),
     WriterService("SMS Writer", "", "SMS_SITE_VSS_WRITER", "quiet"),
-    WriterService("WMI Writer", "a6ad56c2-b509-4e6c-bb19-49d8f43532f0", "Winmgmt", "brief", listed=True),
+    WriterService(
+        "WMI Writer", "a6ad56c2-b509-4e6c-bb19-49d8f43532f0", "Winmgmt", "brief", listed=True, needed_by=ALWAYS
+    ),
     WriterService("DFS Replication service writer", "2707761b-2324-473d-88eb-eb007a359533", "DFSR", "brief"),
     WriterService("FRS Writer", "d76f5a28-3092-4589-ba48-2958fb88ce29", "NtFrs", "brief"),
     WriterService("FSRM Writer", "12ce4370-5bb7-4c58-a76a-e5d5097e3674", "srmsvc", "brief"),
@@ -57,12 +93,19 @@ TABLE: t.Final[tuple[WriterService, ...]] = (
     WriterService("Microsoft Hyper-V VSS Writer", "66841cd4-6ded-4f4b-8f17-fd23f8ddc3de", "vmms", "brief"),
     WriterService("Sync Share Service VSS writer", "d46bf321-fdba-4a35-8ec3-454df03bc86a", "SyncShareSvc", "brief"),
     # Since 2013 the writer lives in the replication service. MSExchangeIS dismounts every database: never that one.
-    WriterService("Microsoft Exchange Writer", "76fe1ac4-15f7-4bcd-987e-8e1acb462fb7", "MSExchangeRepl", "brief"),
+    WriterService(
+        "Microsoft Exchange Writer",
+        "76fe1ac4-15f7-4bcd-987e-8e1acb462fb7",
+        "MSExchangeRepl",
+        "brief",
+        needed_by="MSExchangeIS",
+    ),
     WriterService("Microsoft Exchange Replica Writer", "", "MSExchangeRepl", "brief"),
     WriterService("SharePoint Services Writer", "", "SPWriter", "brief"),
     WriterService("OSearch VSS Writer", "", "OSearch", "brief"),
     WriterService("OSearch14 VSS Writer", "", "OSearch14", "brief"),
     WriterService("OSearch15 VSS Writer", "", "OSearch15", "brief"),
+    WriterService("OSearch16 VSS Writer", "", "OSearch16", "brief"),
     WriterService("SPSearch VSS Writer", "", "SPSearch", "brief"),
     WriterService("SPSearch4 VSS Writer", "", "SPSearch4", "brief"),
     WriterService("Windows Server Storage VSS Writer", "", "WseStorageSvc", "brief"),
@@ -143,6 +186,7 @@ FORBIDDEN_SERVICES: t.Final = frozenset(
 SERVICE_NAME: t.Final = re.compile(r"[A-Za-z0-9_.$ &()+:-]{1,256}")
 
 _ADAM = re.compile(r"ADAM \((?P<instance>[A-Za-z0-9_.$-]{1,64})\) Writer")
+_ORACLE = re.compile(r"Oracle VSS Writer - (?P<instance>[A-Za-z0-9_$]{1,30})", re.IGNORECASE)
 _MSMQ = re.compile(r"MSMQ Writer \((?P<service>MSMQ(?:\$[A-Za-z0-9_.-]{1,64})?)\)")
 
 
@@ -156,11 +200,36 @@ class Services:
         """Return the row of a writer, by its id first; some have their service's name inside their own."""
         for rows in self._tables:
             row = _first(rows, lambda row: bool(row.id) and row.id.lower() == writer_id.lower()) or _first(
-                rows, lambda row: row.writer.casefold() == writer_name.casefold()
+                rows, lambda row: row.writer.casefold() == _without_instance(writer_name)
             )
             if row:
                 return _of_instance(row, writer_name)
         return None
+
+    def needed(self, running: t.Iterable[str]) -> t.Iterator[tuple[WriterService, str]]:
+        """Yield the rows whose service has to run while these do, with the first of those that needs it.
+
+        Of a product with a writer for each instance, a row for each that runs.
+        """
+        names = tuple(running)
+        for row in (row for rows in self._tables for row in rows if row.needed_by):
+            if row.needed_by == ALWAYS:
+                yield row, ""
+                continue
+            matches = [match for name in names if (match := re.fullmatch(row.needed_by, name, re.IGNORECASE))]
+            if "{instance}" in row.service:
+                for match in matches:
+                    instance = match["instance"]
+                    yield (
+                        replace(
+                            row,
+                            writer=f"{row.writer} - {instance}",
+                            service=row.service.format(instance=instance),
+                        ),
+                        match[0],
+                    )
+            elif matches:
+                yield row, matches[0][0]
 
     def always_listed(self) -> tuple[WriterService, ...]:
         """The writers whose absence says something while their service runs."""
@@ -171,9 +240,15 @@ def _first(rows: t.Iterable[WriterService], fits: t.Callable[[WriterService], bo
     return next((row for row in rows if fits(row)), None)
 
 
+def _without_instance(writer_name: str) -> str:
+    return "oracle vss writer" if _ORACLE.fullmatch(writer_name) else writer_name.casefold()
+
+
 def _of_instance(row: WriterService, writer_name: str) -> WriterService:
     if match := _MSMQ.fullmatch(writer_name):
         return replace(row, service=match["service"])
+    if match := _ORACLE.fullmatch(writer_name):
+        return replace(row, service=row.service.format(instance=match["instance"]))
     if not row.service and (match := _ADAM.fullmatch(writer_name)):
         return replace(row, service=f"ADAM_{match['instance']}")
     return row

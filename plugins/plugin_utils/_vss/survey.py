@@ -99,6 +99,8 @@ class VssSurvey:
     volumes: tuple[Volume, ...] | None
     services: ServiceList
     problems: dict[str, str]
+    # The instances that are in a session which nobody will end, as far as more than one look can tell.
+    abandoned: frozenset[str] = frozenset()
 
     @property
     def complete(self) -> bool:
@@ -110,7 +112,18 @@ class VssSurvey:
     @property
     def busy(self) -> tuple[Writer, ...]:
         """The writers that are in the middle of a snapshot."""
-        return tuple(writer for writer in self.writers if writer.health == "busy")
+        return tuple(
+            writer
+            for writer in self.writers
+            if writer.health == "busy" and writer.listed.instance_id not in self.abandoned
+        )
+
+    @property
+    def stuck(self) -> tuple[Writer, ...]:
+        """The writers that wait for a backup which is over."""
+        return tuple(
+            writer for writer in self.writers if writer.health == "busy" and writer.listed.instance_id in self.abandoned
+        )
 
 
 def read_survey(data: t.Mapping[str, t.Any], services: Services) -> VssSurvey:

@@ -6,6 +6,7 @@ error differs from the others'."""
 
 from __future__ import annotations
 
+import re
 import typing as t
 from collections import Counter
 from dataclasses import dataclass
@@ -54,9 +55,15 @@ _FATAL: t.Final = LastError("VSS_E_WRITERERROR_NONRETRYABLE", "0x800423F4")
 _OTHER: t.Final = LastError()
 
 
-def advice(error: LastError | None) -> str:
-    """What the catalogue of failures says of it, empty where it is not known."""
-    return explain(error.hresult, "", os="windows").remedy if error and error.hresult and error is not NO_ERROR else ""
+def advice(error: LastError | None, *, restartable: bool) -> str:
+    """What the catalogue of failures says of it, empty where it is not known.
+
+    Whether a service may be restarted is said by the table of services alone.
+    """
+    if error is None or not error.hresult or error is NO_ERROR:
+        return ""
+    said = re.split(r"(?<=\.) ", explain(error.hresult, "", os="windows").remedy)
+    return " ".join(step for step in said if restartable or "vss_writers" not in step)
 
 
 # Only texts that were seen. Any other language is read by comparing the writers with each other.

@@ -22,7 +22,7 @@ from ansible.utils.display import Display
 
 from .._clock import BlockingClock
 from .._errors import AppConsistentError, redact
-from .guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestTimedOut, Output, WindowsGuest
+from .guest import COMMAND_LINE_LIMIT, ConnectionLost, GuestError, GuestTimedOut, Output, WindowsGuest
 
 display = Display()
 
@@ -92,6 +92,10 @@ class WindowsAction(ActionBase):
             display.display(f"[{host}] {self._task.action.rpartition('.')[2]}: {text}")
 
 
+# A plugin that ends in one of these is broken, and the guest may well be reachable.
+_MISTAKES: t.Final = (TypeError, AttributeError, NameError, ImportError)
+
+
 class AnsibleTransport:
     """The task's connection as a Transport."""
 
@@ -118,6 +122,12 @@ class AnsibleTransport:
             if not self._answered:
                 raise
             raise self._lost(error) from error
+        except _MISTAKES as error:
+            raise GuestError(
+                f"The connection plugin of {self._host} failed: {type(error).__name__}:"
+                f" {redact(' '.join(str(error).split()))[:300]}",
+                advice="Try ansible.windows.win_ping against it, and see that pywinrm or pypsrp is installed whole.",
+            ) from error
         except Exception as error:
             # pywinrm and the plugins let errors of many libraries through. All that is called here is the connection.
             raise self._lost(error) from error

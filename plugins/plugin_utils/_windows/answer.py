@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import re
 import typing as t
 from datetime import datetime, timezone
@@ -36,11 +37,11 @@ def one_line(value: object, longest: int = 300) -> str:
 
 
 def whole(value: object) -> int | None:
-    """An integer, also one that was written as text."""
+    """An integer, also one that was written as text; None beyond what 64 bits hold."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return value if abs(value) < 2**64 else None
     # The length is bounded because int() of a long text costs the square of it.
     if isinstance(value, str) and len(value) <= 20 and re.fullmatch(r"-?[0-9]+", value):
         return int(value)
@@ -48,8 +49,13 @@ def whole(value: object) -> int | None:
 
 
 def number(value: object) -> float | None:
-    """A number."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def flag(value: object) -> bool | None:

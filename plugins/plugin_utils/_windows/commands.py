@@ -23,6 +23,11 @@ BEGIN = "##appconsistent begin"
 END = "##appconsistent end"
 LANGUAGE = "##appconsistent language"
 
+# What one question to WMI may take. Where it hangs, each question does.
+WMI_SECONDS: t.Final = 30
+# What a tool may take to be ended, and to be read to its end, after its own time is over (tool.ps1).
+TOOL_END_SECONDS: t.Final = 10
+
 _ARGUMENTS = "@@arguments@@"
 _FOLDER = Path(__file__).with_name("powershell")
 
@@ -42,7 +47,8 @@ READER: t.Final = f"{_part('language')}\n{_part('reader')}"
 class Command:
     """A fixed text, joined from `parts`, names of files.
 
-    `changes` is what check mode goes by; `seconds` is the longest it can take beside its arguments. A `repeatable`
+    `changes` is what check mode goes by; `seconds` is the longest it can take beside its arguments, of which `wmi`
+    questions to WMI are none. A `repeatable`
     change ends the same however often it is sent, so it may be sent again when an answer is lost.
     """
 
@@ -52,6 +58,12 @@ class Command:
     seconds: float
     purpose: str
     repeatable: bool = False
+    wmi: int = 0
+
+    @property
+    def longest(self) -> float:
+        """The longest that it can take beside its arguments, in seconds: more than all its parts together."""
+        return self.seconds + self.wmi * WMI_SECONDS
 
     @property
     def body(self) -> str:
@@ -65,9 +77,8 @@ class Command:
 
     def script(self, arguments: t.Mapping[str, t.Any]) -> str:
         """The whole script with its arguments. The alphabet of base64 cannot end a quoted string."""
-        word = base64.b64encode(json.dumps(arguments, ensure_ascii=True, sort_keys=True).encode("ascii")).decode(
-            "ascii"
-        )
+        given = {**arguments, "wmi_timeout": WMI_SECONDS} if self.wmi else arguments
+        word = base64.b64encode(json.dumps(given, ensure_ascii=True, sort_keys=True).encode("ascii")).decode("ascii")
         return self.text.replace(_ARGUMENTS, word)
 
 
@@ -75,7 +86,8 @@ SURVEY = Command(
     name="survey",
     parts=("identity", "services", "tool", "survey"),
     changes=False,
-    seconds=120,
+    seconds=60 + TOOL_END_SECONDS,
+    wmi=3,
     purpose="Lists the VSS writers, providers, shadow storage and volumes, and all services with their dependents.",
 )
 
@@ -109,6 +121,7 @@ SNAPSHOT = Command(
     parts=("identity", "services", "read_values", "files", "snapshot"),
     changes=False,
     seconds=300,
+    wmi=3,
     purpose="Collects what the agent and the snapshot extension left behind, and the state of what they need.",
 )
 

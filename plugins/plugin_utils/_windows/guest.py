@@ -103,7 +103,7 @@ class WindowsGuest:
         stdin: bytes | None = None
         if self._limit is not None and len(script) > self._limit:
             stdin, script = (script + "\n").encode("ascii"), READER
-        limit = command.seconds + seconds + GRACE_SECONDS
+        limit = command.longest + seconds + GRACE_SECONDS
         try:
             output = self._transport.execute(script, stdin, limit)
         except ConnectionLost:

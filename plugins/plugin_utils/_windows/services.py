@@ -50,6 +50,10 @@ class ServiceList:
         """The service of that name, None where there is none."""
         return self._by_name.get(name.casefold()) if name else None
 
+    def all_running(self) -> tuple[str, ...]:
+        """The names of those that run."""
+        return tuple(service.name for service in self._by_name.values() if service.running)
+
     def running(self, name: str) -> bool:
         """Whether it is there and runs."""
         service = self.get(name)

@@ -41,7 +41,14 @@ NEEDED_FILES: t.Final = (
 )
 VC_INSTALLER: t.Final = "vcredist2013_x64.exe"
 
-EVENT_SOURCES: t.Final = (("Application", "VSS"), ("Application", "Application Error"), ("System", "volsnap"))
+EVENT_SOURCES: t.Final = (
+    ("Application", "VSS"),
+    ("Application", "SQLWRITER"),
+    ("Application", "SQLVDI"),
+    ("Application", "Microsoft-Windows-CAPI2"),
+    ("Application", "Application Error"),
+    ("System", "volsnap"),
+)
 _LOG_LINES: t.Final = 40
 _LOG_BYTES: t.Final = 32 * 1024
 _JSON_BYTES: t.Final = 512 * 1024
@@ -148,6 +155,7 @@ class Evidence:
     events: tuple[Event, ...]
     wire: dict[str, str]
     problems: dict[str, str]
+    network_service: str
 
     def value(self, place: RegistryPath) -> str | None:
         """A registry value as text."""
@@ -181,6 +189,7 @@ def read_evidence(answer: t.Mapping[str, t.Any]) -> Evidence:
             for source, number, _level, when, message in fields(answer.get("events"), 5)
         ),
         wire={port: _reach(state) for port, state in fields(answer.get("wire"), 2) if port in ("80", "32526")},
+        network_service=one_line(answer.get("network_service")),
         problems={one_line(key, 60): one_line(value) for key, value in mapping(answer.get("problems")).items()},
     )
 

@@ -14,6 +14,7 @@ from .._failures.explain import explain
 from .._vss.findings import vss_service_findings
 from .._windows.answer import utc_text
 from .._windows.settings import PLACES, oddities, states
+from .events import EVENT_LABELS, EVENTS
 from .evidence import (
     AGENT_DOTNET,
     AGENT_VERSION,
@@ -276,7 +277,7 @@ def _about_com(evidence: Evidence) -> t.Iterator[Finding]:
         yield Finding(
             "com.msdtc", ERROR, "The service MSDTC is disabled.", "sc.exe config MSDTC start= auto, then start it."
         )
-    elif msdtc.account and "networkservice" not in msdtc.account.replace(" ", "").casefold():
+    elif msdtc.account and not _is_network_service(msdtc.account, evidence.network_service):
         yield Finding(
             "com.msdtc_account",
             ERROR,
@@ -290,6 +291,12 @@ def _about_com(evidence: Evidence) -> t.Iterator[Finding]:
             "The service MSDTC does not run.",
             f"sc.exe start MSDTC. If it does not start: {reinstall}",
         )
+
+
+def _is_network_service(account: str, local_name: str) -> bool:
+    """By its English name, or by the one that this Windows gives it."""
+    plain = account.replace(" ", "").casefold()
+    return "networkservice" in plain or (bool(local_name) and plain == local_name.replace(" ", "").casefold())
 
 
 def _about_needs(snapshot: Snapshot) -> t.Iterator[Finding]:
@@ -366,15 +373,18 @@ def _about_events(evidence: Evidence) -> t.Iterator[Finding]:
             "Look for a virus scanner or AppLocker that gets in its way, and exclude its folder there.",
             crashes[0].message,
         )
-    for source in ("VSS", "volsnap"):
+    for source, label in EVENT_LABELS.items():
         found = [event for event in evidence.events if event.source == source]
         if found:
             numbers = Counter(event.id for event in found)
+            known = [meaning for number in numbers if (meaning := EVENTS.get((source, number or 0)))]
             told = ", ".join(f"{number} ({count} times)" for number, count in numbers.most_common(8))
             yield Finding(
-                f"events.{source.lower()}",
+                f"events.{label}",
                 WARNING,
-                f"The event log has {len(found)} warning(s) or error(s) of {source} from the last day: {told}.",
-                "Read them: the newest is the evidence here, the others are below configuration.windows.events.",
+                f"The event log has {len(found)} warning(s) or error(s) of {source} from the last day: {told}."
+                + "".join(f" {meaning.says}" for meaning in known),
+                " ".join(dict.fromkeys(meaning.remedy for meaning in known))
+                or "Read them: the newest is the evidence here, the others are below configuration.windows.events.",
                 found[0].message,
             )

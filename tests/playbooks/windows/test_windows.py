@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import typing as t
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 import yaml
 
 from tests.winrm_guest.machine import Machine, machine
-from tests.winrm_guest.playbook import Json, Run, play
+from tests.winrm_guest.playbook import ROOT, Json, Run, environment, play
 
 TIMED_OUT: Json = {"System Writer": {"state": 9, "error": "timed_out"}}
 LEFT_ERROR: Json = {"SqlServerWriter": {"error": "retryable"}}
@@ -130,6 +132,7 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, Mach
         "sick": ({"writers": TIMED_OUT}, {}),
         "mended": ({"writers": TIMED_OUT}, {"windows_vss_repair": True}),
         "well_mended": ({}, {"windows_vss_repair": True}),
+        "stopped": ({"services": {"SQLWriter": {"status": "Stopped"}}}, {}),
         "set": ({}, {"windows_vss_snapshot_without_threads": True}),
         "warned": ({"writers": LEFT_ERROR}, {}),
         "refused": ({"writers": LEFT_ERROR}, {"windows_vss_fail_on": "warning"}),
@@ -143,6 +146,55 @@ def roles(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, dict[str, Mach
     return play(folder, list(guests.values()), path, variables=variables), guests
 
 
+def test_check_mode_fails_the_hosts_that_the_real_run_fails_and_tells_every_remedy(tmp_path: Path) -> None:
+    both = {**TIMED_OUT, "Task Scheduler Writer": {"state": 9, "error": "timed_out", "recovers": "never"}}
+    path = tmp_path / "role.yml"
+    path.write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "roles": [ROLE]}]))
+    guests = [machine("mended", writers=TIMED_OUT, facts={"time": None}), machine("left", writers=both)]
+    wanted = {"windows_vss_repair": True, "windows_vss_check_guest": False}
+    variables: Json = {"mended": wanted, "left": wanted}
+    verdict = TestTheRole.VERDICT
+    for arguments in (("--check",), ()):
+        run = play(tmp_path, guests, path, *arguments, variables=variables)
+        assert run.hosts("failed", verdict) == {"left"}
+    assert [guest.restarted for guest in guests] == [["CryptSvc"], ["CryptSvc"]]
+    several = {"SqlServerWriter": {"state": 9}, "WMI Writer": {"state": 8, "error": "timed_out"}}
+    told = play(tmp_path, [machine("win1", writers=several)], path).of(verdict)["msg"]
+    assert "which restarts SQLWriter." in told
+    assert "which restarts Winmgmt." in told
+
+
+def test_anybody_can_try_the_role_on_guests_started_by_one_command(tmp_path: Path) -> None:
+    inventory = tmp_path / "inventory.json"
+    bad = ("writer_timed_out", "backup_left_alone", "writers_service_stopped")
+    stories = {"healthy": "ok", **dict.fromkeys(bad, "error")}
+    command = [sys.executable, "-m", "tests.winrm_guest", "--inventory", str(inventory)]
+    command += [word for story in stories for word in ("--story", story)]
+    with_tree = {**os.environ, "PYTHONPATH": f"{ROOT / '.tree'}:{ROOT}"}
+    playbook = tmp_path / "check.yml"
+    check = {"name": "check", "appconsistent.azure.vss_writers_info": {"busy_timeout": 10}, "register": "found"}
+    show = {"ansible.builtin.debug": {"msg": "{{ inventory_hostname }} is {{ found.verdict }}"}}
+    playbook.write_text(yaml.safe_dump([{"hosts": "windows", "gather_facts": False, "tasks": [check, show]}]))
+    with subprocess.Popen(command, cwd=ROOT, env=with_tree, stdout=subprocess.PIPE, text=True) as guests:
+        try:
+            assert guests.stdout is not None
+            assert guests.stdout.readline() == "4 guests\n"
+            program = str(Path(sys.executable).with_name("ansible-playbook"))
+            done = subprocess.run(
+                [program, "-i", str(inventory), str(playbook)],
+                env=environment(tmp_path),
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+        finally:
+            guests.terminate()
+    assert done.returncode == 0, done.stdout
+    for story, verdict in stories.items():
+        assert f"{story} is {verdict}" in done.stdout
+
+
 class TestTheRole:
     """Check, repair if asked, settings, verdict per host."""
 
@@ -150,8 +202,9 @@ class TestTheRole:
 
     def test_only_hosts_that_are_not_as_wanted_fail_and_say_why(self, roles: tuple[Run, dict[str, Machine]]) -> None:
         run, guests = roles
-        assert run.hosts("failed", self.VERDICT) == {"sick", "refused", "unseen"}
-        assert run.hosts("ok", self.VERDICT) == guests.keys() - {"sick", "refused", "unseen"}
+        assert run.hosts("failed", self.VERDICT) == {"sick", "stopped", "refused", "unseen"}
+        assert run.hosts("ok", self.VERDICT) == guests.keys() - {"sick", "stopped", "refused", "unseen"}
+        assert "The service SQLWriter does not run although MSSQLSERVER does" in run.of(self.VERDICT, "stopped")["msg"]
         assert "System Writer failed (VSS_WS_FAILED_AT_FREEZE, Timed out)." in run.of(self.VERDICT, "sick")["msg"]
 
     def test_nothing_is_changed_but_what_was_asked_for(self, roles: tuple[Run, dict[str, Machine]]) -> None:
@@ -163,6 +216,10 @@ class TestTheRole:
         _run, guests = roles
         assert [name for name, _arguments in guests["well"].received] == ["survey", "snapshot"]
         assert guests["set"].changes == 1
+
+    def test_a_host_that_is_green_in_spite_of_a_warning_says_it(self, roles: tuple[Run, dict[str, Machine]]) -> None:
+        run, _guests = roles
+        assert "SqlServerWriter is stable, but the last snapshot left an error" in run.output
 
     def test_a_warning_fails_only_where_the_user_wants_it(self, roles: tuple[Run, dict[str, Machine]]) -> None:
         run, _guests = roles

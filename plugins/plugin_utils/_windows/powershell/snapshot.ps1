@@ -4,10 +4,12 @@
 # What the agent and the extension left behind. RuntimeSettings holds the extension's protected settings: nothing here
 # goes near it.
 $r.handlers=@(foreach($path in $p.handler_roots){
-    $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($path)
-    if($k){foreach($n in $k.GetSubKeyNames()){
-        if($n.StartsWith($p.extension+'_')){"$path`t$n`t$($k.OpenSubKey($n).GetValue('InstallState'))"}
-    }}
+    try{
+        $k=[Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($path)
+        if($k){foreach($n in $k.GetSubKeyNames()){
+            if($n.StartsWith($p.extension+'_')){"$path`t$n`t$($k.OpenSubKey($n).GetValue('InstallState'))"}
+        }}
+    }catch{$r.problems[$path]=Get-Problem $_}
 })
 $plugins=$env:SystemDrive+'\Packages\Plugins\'+$p.extension
 $logs=$env:SystemDrive+'\WindowsAzure\Logs'
@@ -26,19 +28,22 @@ if($f){$r.extension_log=Read-Tail $f.FullName $p.log_bytes}
 $r.agent_log=Read-Tail ($logs+'\WaAppAgent.log') $p.log_bytes
 $r.aggregate=Read-Tail ($logs+'\AggregateStatus\aggregatestatus.json') $p.aggregate_bytes
 $r.sql_writer_log=Read-Tail ($env:ProgramFiles+'\Microsoft SQL Server\90\Shared\SqlWriterLogger.txt') $p.log_bytes
+# In a localized Windows the accounts have names of their own.
+$x=New-Object Security.Principal.SecurityIdentifier('S-1-5-20')
+try{$r.network_service=[string]$x.Translate([Security.Principal.NTAccount]).Value}catch{}
 $x=$env:ProgramData+'\Microsoft\Crypto\RSA\MachineKeys'
 try{$r.machine_keys=[string](Get-Acl -LiteralPath $x).Sddl}catch{$r.problems.machine_keys=Get-Problem $_}
 $x=[Environment]::SystemDirectory+'\msvcr120.dll'
 if(Test-Path -LiteralPath $x){$r.vc_runtime=[string][Diagnostics.FileVersionInfo]::GetVersionInfo($x).FileVersion}
 try{
-    $x=Get-CimInstance Win32_OperatingSystem -OperationTimeoutSec 60
+    $x=Get-CimInstance Win32_OperatingSystem -OperationTimeoutSec $p.wmi_timeout
     $r.memory=@{total=[string]$x.TotalVisibleMemorySize;free=[string]$x.FreePhysicalMemory}
     $r.booted=$x.LastBootUpTime.ToUniversalTime().ToString('o')
-    $x=Get-CimInstance Win32_LogicalDisk -Filter "DeviceID='$($env:SystemDrive)'" -OperationTimeoutSec 60
+    $x=Get-CimInstance Win32_LogicalDisk -Filter "DeviceID='$($env:SystemDrive)'" -OperationTimeoutSec $p.wmi_timeout
     $r.disk=@{size=[string]$x.Size;free=[string]$x.FreeSpace}
 }catch{$r.problems.system=Get-Problem $_}
 $n='root\cimv2\Security\MicrosoftVolumeEncryption'
-try{$r.locked=@(foreach($x in Get-CimInstance -Namespace $n Win32_EncryptableVolume -OperationTimeoutSec 60){
+try{$r.locked=@(foreach($x in Get-CimInstance -Namespace $n Win32_EncryptableVolume -OperationTimeoutSec $p.wmi_timeout){
     if($x.ProtectionStatus -eq 2){[string]$x.DriveLetter}
 })}catch{}
 $r.events=@(foreach($q in $p.events){

@@ -280,6 +280,15 @@ class TestAConnectionThatBreaks:
         with pytest.raises(ConnectionLost, match="The connection to win1 broke: "):
             self.transport(connection).execute("x", None, 5.0)
 
+    @pytest.mark.parametrize("error", [TypeError("unexpected keyword"), ImportError("No module named 'winrm'")])
+    def test_a_broken_plugin_is_told_once_and_is_not_an_unreachable_guest(self, error: Exception) -> None:
+        connection = Connection(machine())
+        connection.raises = [error]
+        result = run("vss_writers_info", connection)
+        assert result["msg"].count(str(error)) == 1
+        assert "The connection plugin of win1 failed" in result["msg"]
+        assert (len(connection.commands), connection.resets) == (1, 0)
+
     def test_reading_goes_on_after_one_break(self) -> None:
         connection = Connection(machine())
         connection.raises = [ConnectionResetError(104, "Connection reset by peer")]

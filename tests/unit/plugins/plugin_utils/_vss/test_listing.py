@@ -112,6 +112,25 @@ def test_a_list_that_is_cut_anywhere_is_never_longer_than_it_was_and_seldom_look
         assert not whole or text[:at].rstrip("\r\n").endswith("No error")
 
 
+@pytest.mark.parametrize("language", ["en", "de", "ja"])
+def test_a_last_line_without_an_end_is_whole_where_another_writer_ends_alike(language: str) -> None:
+    text = listings.text(language, machine().writers[:3]).rstrip()
+    assert read_listing(text).ended
+    assert not read_listing(text[:-2]).ended
+    assert not read_listing(listings.text(language, machine().writers[:1]).rstrip()).ended
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u202c", "\u2069"])
+def test_a_mark_of_direction_beside_a_quote_is_no_part_of_a_name(mark: str) -> None:
+    [writer] = read_listing(BLOCK.format(name=f"Writer name: {mark}'System Writer'{mark}")).writers
+    assert writer.name == "System Writer"
+
+
+def test_a_name_longer_than_a_line_is_read_begins_as_it_should() -> None:
+    [writer] = read_listing(BLOCK.format(name="Writer name: '" + "N" * 2000 + "'")).writers
+    assert set(writer.name.rstrip(".\u2026")) == {"N"}
+
+
 def test_a_block_that_does_not_fit_is_kept_and_named() -> None:
     broken = BLOCK.format(name="Writer name: 'A'").replace("[1]", "(1)")
     listing = read_listing(broken + "\n" + BLOCK.format(name="Writer name: 'B'"))

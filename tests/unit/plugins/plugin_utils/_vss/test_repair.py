@@ -141,7 +141,7 @@ def test_dependents_that_the_restart_did_not_bring_back_are_started_once_more(mo
 
 
 def test_waiting_for_busy_writers_pauses_longer_each_time_and_says_so() -> None:
-    bench = Bench(machine(writers={"SqlServerWriter": {"state": 5}}))
+    bench = Bench(machine(services={"VSS": {"status": "Running"}}, writers={"SqlServerWriter": {"state": 5}}))
     result = repair(bench, busy=200)
     assert bench.time.slept == [5.0, 10.0, 15.0, 20.0, 30.0, 30.0, 30.0, 30.0, 30.0]
     assert sum(bench.time.slept) == 200

@@ -36,7 +36,34 @@ def test_what_a_tool_must_not_restart_says_what_a_person_should_do(row: WriterSe
         assert row.impact == "forbidden"
     if row.impact == "none":
         assert row.service == ""
-    assert not row.service or SERVICE_NAME.fullmatch(row.service)
+    assert not row.service or SERVICE_NAME.fullmatch(row.service.format(instance="ORCL"))
+
+
+def test_a_writer_of_oracle_has_its_instance_in_its_name_and_its_services() -> None:
+    row = Services().find("", "Oracle VSS Writer - orcl")
+    assert row is not None
+    assert row.service == "OracleVssWriterorcl"
+    needed = dict(Services().needed(["OracleServiceORCL", "OracleServiceTEST", "OracleOraHome19TNSListener"]))
+    services = sorted(row.service for row in needed if row.needed_by.startswith("Oracle"))
+    assert services == ["OracleVssWriterORCL", "OracleVssWriterTEST"]
+
+
+@pytest.mark.parametrize(
+    ("running", "needed"),
+    [
+        ("MSSQLSERVER", "SQLWriter"),
+        ("mssql$payroll", "SQLWriter"),
+        ("MSSQL$MICROSOFT##WID", "WIDWriter"),
+        ("W3SVC", "AppHostSvc"),
+        ("MSExchangeIS", "MSExchangeRepl"),
+        ("MSSQLFDLauncher", ""),
+        ("SQLAgent$PAYROLL", ""),
+        ("MSSQL$", ""),
+    ],
+)
+def test_a_running_application_needs_the_service_of_its_writer(running: str, needed: str) -> None:
+    found = {row.service for row, because in Services().needed([running]) if because}
+    assert found == ({needed} if needed else set())
 
 
 def test_a_writer_is_found_by_its_id_whatever_it_is_called() -> None:

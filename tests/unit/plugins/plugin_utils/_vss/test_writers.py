@@ -88,4 +88,5 @@ def test_a_known_error_has_its_number_and_advice_from_the_catalogue(text: str, h
     [writer] = judged([ListedWriter("W", "id", "in", 9, "", text)], Services())
     assert writer.error is not None
     assert writer.error.hresult == hresult
-    assert len(advice(writer.error)) > 20
+    assert len(advice(writer.error, restartable=True)) > 20
+    assert "vss_writers" not in advice(writer.error, restartable=False)

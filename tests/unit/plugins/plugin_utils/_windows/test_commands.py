@@ -18,6 +18,8 @@ from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.comma
     COMMANDS,
     PARSE,
     READER,
+    TOOL_END_SECONDS,
+    WMI_SECONDS,
     Command,
 )
 
@@ -122,7 +124,9 @@ def test_arguments_are_one_base64_word_whatever_is_in_them(command: Command) -> 
     word = script[len(before) : len(script) - len(after)]
     assert script == before + word + after
     assert re.fullmatch(r"[A-Za-z0-9+/]+={0,2}", word)
-    assert json.loads(base64.b64decode(word)) == hostile
+    given = json.loads(base64.b64decode(word))
+    assert {name: given[name] for name in hostile} == hostile
+    assert set(given) - set(hostile) == ({"wmi_timeout"} if command.wmi else set())
 
 
 @EACH_COMMAND
@@ -161,3 +165,11 @@ def test_a_cmdlet_is_used_only_where_windows_powershell_has_it() -> None:
         "Where-Object",
     }
     assert PARSE.name in COMMANDS
+
+
+@EACH_COMMAND
+def test_the_limits_inside_a_command_add_up_to_less_than_the_one_around_it(command: Command) -> None:
+    """Else the controller gives up first, and the part of the answer that was there is lost."""
+    assert command.body.count("-OperationTimeoutSec $p.wmi_timeout") == command.wmi
+    assert "-OperationTimeoutSec $p.wmi_timeout" in command.body or "CimInstance" not in command.body
+    assert command.longest > command.wmi * WMI_SECONDS + (TOOL_END_SECONDS if "Invoke-Tool" in command.body else 0)

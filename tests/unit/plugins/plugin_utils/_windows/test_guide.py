@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._vss.services import FORBIDDEN_SERVICES, TABLE
 from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import COMMANDS
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows_snapshot.events import EVENT_LABELS
 
 ROOT = Path(__file__).parents[5]
 GUIDE = (ROOT / "docs" / "windows.md").read_text(encoding="utf-8")
@@ -19,14 +20,12 @@ DYNAMIC = {
     "vss.providers_unreadable",
     "vss.storage_unreadable",
     "vss.volumes_unreadable",
-    "events.vss",
-    "events.volsnap",
-}
+} | {f"events.{label}" for label in EVENT_LABELS.values()}
 
 
 def codes_of(text: str, quote: str) -> set[str]:
     areas = "guest|agent|extension|run|com|settings|events|vss"
-    return set(re.findall(rf"{quote}((?:{areas})\.[a-z_]+){quote}", text))
+    return set(re.findall(rf"{quote}((?:{areas})\.[a-z0-9_]+){quote}", text))
 
 
 def test_every_finding_that_can_come_is_in_the_guide_and_no_other() -> None:
