@@ -12,7 +12,7 @@ PYTEST ?= --numprocesses=auto --dist=loadfile
 
 # Longer chaos: make test CHAOS_RUNS=20000 PYTEST='-n auto tests/unit/chaos' tells so many stories in each of its files.
 
-.PHONY: demo test check lint docs bench simulator clean
+.PHONY: demo test check real-servers lint docs bench simulator clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m demo
@@ -24,6 +24,10 @@ test: $(VENV)/.test
 check: $(VENV)/.lint
 	tests/lint.sh fast
 	$(BIN)/python -m pytest --quiet $(PYTEST) tests/unit/plugins tests/unit/test_rooms.py tests/package
+
+# MySQL 9, PostgreSQL 18, Redis 8 and Valkey 9, as root, in a Debian sid tree below /var/tmp that stays there.
+real-servers: $(VENV)/.test
+	REAL_SERVERS=1 $(BIN)/python -m pytest --quiet tests/real_servers
 
 docs: $(VENV)/.docs
 	docs/site/build.sh

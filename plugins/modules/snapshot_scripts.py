@@ -54,7 +54,7 @@ options:
       name:
         description: What kind of application it is.
         type: str
-        choices: [command, iris, mariadb, mongodb, mysql, oracle, postgresql, redis, saphana, service]
+        choices: [command, iris, mariadb, mongodb, mysql, oracle, postgresql, redis, saphana, service, valkey]
         required: true
       label:
         description: Tells two entries of one profile apart; a part of the hook's name.
@@ -95,8 +95,10 @@ options:
         description:
           - For V(postgresql), V(checkpoint) (the default) relies on frozen file systems; V(backup) keeps a backup open.
           - For V(mysql), V(instance) (the default) holds changes of tables back, enough for InnoDB with file systems
-            frozen; V(global) holds all writes back, for MyISAM tables and an exact position in the binary log.
-          - For V(redis), V(pause) (the default) pauses writes and makes sure that all is on disk; V(save) only saves.
+            frozen; V(global) holds all writes back, for MyISAM tables and an exact position in the binary log. It is
+            not asked for while a statement has been running for two seconds or more, for everybody would wait for that.
+          - For V(redis) and V(valkey), V(pause) (the default) pauses writes and makes sure that all is on disk; V(save)
+            only saves.
           - For V(mongodb), V(flush) (the default) relies on frozen file systems; V(lock) locks the server for writes.
           - For V(oracle), V(backup) (the default) puts the files into hot backup mode; V(archive) only archives the log
             and relies on frozen file systems.
@@ -109,11 +111,20 @@ options:
       oracle_home:
         description: For V(oracle), the home of the software. Required there.
         type: path
+      other_engines:
+        description:
+          - For V(mysql) with O(profiles[].mode=instance), what to do about tables of engines without a log of their own
+            (MyISAM, ARCHIVE, CSV), whose copies are damaged when somebody writes to them.
+          - V(refuse) (the default) holds nothing, and says which table; V(global) holds all writes back while there are
+            such tables; V(accept) takes the risk.
+        type: str
+        choices: [refuse, global, accept]
       password:
-        description: For V(redis), the password. It is kept in the hook's settings, which only root can read.
+        description:
+          - For V(redis) and V(valkey), the password. It is kept in the hook's settings, which only root can read.
         type: str
       port:
-        description: For V(postgresql) and V(redis), the TCP port of the server.
+        description: For V(postgresql), V(redis) and V(valkey), the TCP port of the server.
         type: int
       probe_command:
         description: For V(command), what proves by a real write that the application is free, each word an item.
@@ -134,7 +145,8 @@ options:
         type: str
       socket:
         description:
-          - For V(mariadb), V(mysql) and V(redis), path of the server's socket; for V(postgresql), of its folder.
+          - For V(mariadb), V(mysql), V(redis) and V(valkey), path of the server's socket; for V(postgresql), of its
+            folder.
         type: path
       status_command:
         description:
@@ -163,7 +175,7 @@ options:
           - The default is V(mongodb://localhost:27017/?directConnection=true).
         type: str
       user:
-        description: For V(mariadb), V(mysql), V(postgresql) and V(redis), the account in the database.
+        description: For V(mariadb), V(mysql), V(postgresql), V(redis) and V(valkey), the account in the database.
         type: str
       user_store_key:
         description: For V(saphana), the key in the user store. The default is V(SYSTEMDB).
@@ -404,6 +416,7 @@ def _argument_spec() -> Dict[str, Any]:
                         "redis",
                         "saphana",
                         "service",
+                        "valkey",
                     ],
                     "required": True,
                 },
@@ -432,6 +445,7 @@ def _argument_spec() -> Dict[str, Any]:
                 },
                 "option_file": {"type": "path"},
                 "oracle_home": {"type": "path"},
+                "other_engines": {"type": "str", "choices": ["refuse", "global", "accept"]},
                 "password": {"type": "str", "no_log": True},
                 "port": {"type": "int"},
                 "probe_command": {"type": "list", "elements": "str"},

@@ -12,7 +12,7 @@ _HOOK = r"""#!/bin/sh
 # Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
 #
 # Holds a MariaDB or MySQL server through its backup lock. Verbs: freeze, status, thaw, probe, boot.
-client='' mode='' option_file='' probe_schema='' profile='' socket='' user=''
+client='' mode='' option_file='' other_engines='' probe_schema='' profile='' socket='' user=''
 # shellcheck source=/dev/null
 . "$AC_CONF"
 # shellcheck source=session.sh
@@ -57,14 +57,79 @@ explain() {
             fail "the account lacks a right: $FAULT. The guide tells which"
             ;;
         *"ERROR 1205"*)
-            fail "a statement kept the backup lock away: $FAULT. Look for long writes in SHOW FULL PROCESSLIST"
+            case $STEP in
+                begin) fail "another backup holds the server's backup lock: $FAULT. Wait until it is done" ;;
+                tables)
+                    running
+                    fail "a statement that came last kept its tables: $RUNNING. What asks for them waits until it ends"
+                    ;;
+            esac
+            running
+            fail "a statement kept the backup lock away: $RUNNING. Wait until it is done, or end it"
             ;;
         *"ERROR 2002"* | *"ERROR 2003"*) fail "no server answers: $FAULT. Start it, or set socket" ;;
         *) fail "$1: $FAULT" ;;
     esac
 }
 
+# The oldest statement that has been running for at least this long: its connection, its seconds, its text.
+statement_since() {
+    printf '%s' "SELECT CONCAT(ID, ', ', TIME, ' s, ', LEFT(INFO, 60)) FROM information_schema.PROCESSLIST \
+WHERE COMMAND IN ('Query', 'Execute') AND INFO IS NOT NULL AND ID <> CONNECTION_ID() AND TIME >= $1 \
+ORDER BY TIME DESC LIMIT 1"
+}
+
+# running: RUNNING names that statement to a person.
+running() {
+    RUNNING=$(with_client once "--execute=$(statement_since 1)")
+    case $RUNNING in
+        [0-9]*) RUNNING="connection ${RUNNING%%
+*}" ;;
+        *) RUNNING="see SHOW FULL PROCESSLIST" ;;
+    esac
+}
+
+# no_long_statement: whoever waits behind FLUSH TABLES waits for the oldest statement, and goes on waiting after the
+# flush was given up, until that statement ends. So a long one is looked for before anything is asked for.
+no_long_statement() {
+    look=0
+    now
+    end=$((NOW + AC_SECONDS * 100 - 800))
+    while :; do
+        look=$((look + 1))
+        session_ask "SELECT CONCAT('long$$.$look ', IFNULL(($(statement_since 2)), ''));" "long$$.$look" 5 ||
+            explain "the server did not say which statements run"
+        [ -n "$ANSWER" ] || return 0
+        now
+        [ "$NOW" -lt "$end" ] ||
+            fail "a statement runs too long to hold the tables: connection $ANSWER. Wait until it is done, or end it"
+        sleep 0.5
+    done
+}
+
+# unprotected: UNPROTECTED is a table without a log of its own, whose copy is damaged if somebody writes to it. Looked
+# for as files, for an account with few rights is shown few tables.
+unprotected() {
+    session_ask "SELECT CONCAT('data$$ ', @@datadir);" "data$$" 5 || explain "the server did not name its folder"
+    UNPROTECTED=
+    if cd "$ANSWER" 2>/dev/null; then
+        UNPROTECTED=$(find . -mindepth 2 -maxdepth 2 ! -path './mysql/*' \
+            '(' -name '*.MYI' -o -name '*.ARZ' -o -name '*.CSV' ')' | head -n 1)
+        UNPROTECTED=${UNPROTECTED%.*}
+        cd /
+    else
+        # The server runs elsewhere, as in a container; its folder cannot be seen from here.
+        session_ask "SELECT CONCAT('table$$ ', IFNULL((SELECT CONCAT(TABLE_SCHEMA, '/', TABLE_NAME) \
+FROM information_schema.TABLES WHERE ENGINE IN ('MyISAM', 'ARCHIVE', 'CSV') \
+AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'performance_schema', 'information_schema') LIMIT 1), ''));" "table$$" 5 ||
+            explain "the server did not say which tables it has"
+        UNPROTECTED=$ANSWER
+    fi
+    UNPROTECTED=${UNPROTECTED#./}
+}
+
 freeze() {
+    STEP=begin
     with_client session || fail "cannot write to $AC_STATE"
     session_ask "SELECT CONCAT('hello ', CONNECTION_ID(), ' ', VERSION());" hello "$AC_SECONDS" ||
         explain "the server did not answer"
@@ -78,20 +143,37 @@ freeze() {
             [ "$profile" = mariadb ] || fail "the server is MariaDB ($version); use the profile mariadb"
             [ "$major" -gt 10 ] || { [ "$major" -eq 10 ] && [ "$minor" -ge 4 ]; } ||
                 fail "MariaDB $version has no BACKUP STAGE; it came with 10.4"
-            take="BACKUP STAGE START; BACKUP STAGE BLOCK_COMMIT;"
+            begin="BACKUP STAGE START;" take="BACKUP STAGE BLOCK_COMMIT;"
             ;;
         *)
             [ "$profile" = mysql ] || fail "the server is MySQL ($version); use the profile mysql"
             [ "$major" -ge 8 ] || fail "MySQL $version has no LOCK INSTANCE FOR BACKUP; it came with 8.0"
-            take="LOCK INSTANCE FOR BACKUP;"
+            begin="LOCK INSTANCE FOR BACKUP;" take=
+            STEP=changes
+            if [ "$mode" != global ] && [ "$other_engines" != accept ]; then
+                unprotected
+                [ -z "$UNPROTECTED" ] || [ "$other_engines" = global ] ||
+                    fail "mode instance does not stop writes to $UNPROTECTED, which is not InnoDB. Set mode to global, \
+or other_engines to global or accept"
+                [ -z "$UNPROTECTED" ] || mode=global
+            fi
             # MyISAM tables and an exact position in the binary log need writes to stop, not only changes of tables.
-            [ "$mode" = global ] && take="$take FLUSH TABLES WITH READ LOCK;"
+            [ "$mode" = global ] && take="FLUSH TABLES WITH READ LOCK;"
             ;;
     esac
     # One second less than we may take: then the server's own words reach the log. An idle session is ended by the
     # server after wait_timeout.
     wait=$((AC_SECONDS > 2 ? AC_SECONDS - 1 : 1))
-    session_ask "SET SESSION lock_wait_timeout=$wait, SESSION wait_timeout=$LIMIT, @appconsistent='$AC_ID'; $take
+    session_ask "SET SESSION lock_wait_timeout=$wait, SESSION wait_timeout=$LIMIT, @appconsistent='$AC_ID'; $begin
+SELECT 'begun';" begun "$AC_SECONDS" || explain "the backup lock was not given"
+    STEP=commits
+    if [ "$take" = "FLUSH TABLES WITH READ LOCK;" ]; then
+        no_long_statement
+        STEP=tables
+        # A statement that came since then holds up others for no longer than this.
+        take="SET SESSION lock_wait_timeout=$((wait < 5 ? wait : 5)); $take"
+    fi
+    session_ask "$take
 SELECT CONCAT('held ', @appconsistent);" held "$AC_SECONDS" || explain "the backup lock was not given"
     [ "$ANSWER" = "$AC_ID" ] || fail "the session was lost while it took the lock"
     true >"$S/held" || fail "cannot write to $AC_STATE"
@@ -175,6 +257,14 @@ MYSQL = Profile(
     "mysql",
     "MySQL 8.0 and newer",
     20,
-    (_CLIENT, Option("mode", "instance", ("global", "instance")), _OPTION_FILE, _PROBE_SCHEMA, _SOCKET, _USER),
+    (
+        _CLIENT,
+        Option("mode", "instance", ("global", "instance")),
+        _OPTION_FILE,
+        Option("other_engines", "refuse", ("refuse", "global", "accept")),
+        _PROBE_SCHEMA,
+        _SOCKET,
+        _USER,
+    ),
     _HOOK,
 )

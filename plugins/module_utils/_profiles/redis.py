@@ -1,6 +1,6 @@
 # Copyright (c) 2026, The appconsistent.azure authors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Redis: what was acknowledged is on disk, in the append-only file or in a dump, and stays as it is until the thaw.
+"""Redis and Valkey: what was acknowledged is on disk, in the append-only file or a dump, and stays so until the thaw.
 
 Writes are paused first, so that the dump or the file holds all that was acknowledged, and nothing comes after it. The
 server ends a pause by itself. Source: redis.io, commands CLIENT PAUSE, BGSAVE, INFO, and "Redis persistence".
@@ -11,8 +11,8 @@ from .profile import Option, Profile
 _HOOK = r"""#!/bin/sh
 # Deployed by appconsistent.azure.snapshot_scripts; local changes are overwritten.
 #
-# Holds a Redis server. Verbs: freeze, status, thaw, probe, boot.
-client='' mode='' password='' port='' socket='' user=''
+# Holds a Redis or Valkey server. Verbs: freeze, status, thaw, probe, boot.
+client='' mode='' password='' port='' profile='' socket='' user=''
 # shellcheck source=/dev/null
 . "$AC_CONF"
 # shellcheck source=hold.sh
@@ -34,7 +34,7 @@ ask() {
     elif [ -n "$port" ]; then
         set -- -p "$port" "$@"
     fi
-    set -- "${client:-redis-cli}" --no-auth-warning "$@"
+    set -- "${client:-$profile-cli}" --no-auth-warning "$@"
     command -v "$1" >/dev/null || fail "the client $1 is not installed; install it or set the option client"
     # In the environment, which nobody but root can read; arguments can be read by anybody.
     [ -z "$password" ] || export REDISCLI_AUTH="$password"
@@ -157,9 +157,45 @@ save() {
     be_strict || fail "stop-writes-on-bgsave-error could not be set to yes again: $ANSWER"
 }
 
+# older THAN: whether VERSION is older than that one, which has three numbers.
+older() {
+    ac_mine=$version.0.0
+    ac_other=$1
+    for _ in 1 2 3; do
+        [ "${ac_mine%%.*}" -eq "${ac_other%%.*}" ] || {
+            [ "${ac_mine%%.*}" -lt "${ac_other%%.*}" ]
+            return
+        }
+        ac_mine=${ac_mine#*.}
+        ac_other=${ac_other#*.}
+    done
+    return 1
+}
+
+# tell_of_hang: while writes are paused, RANDOMKEY over keys that have all expired never ends in older versions
+# (github.com/redis/redis pull request 13863, github.com/valkey-io/valkey pull request 1850).
+tell_of_hang() {
+    case "$server $version" in
+        "redis 7.2."*) mended=7.2.8 ;;
+        "redis 7.4."*) mended=7.4.3 ;;
+        redis*) mended=8.0.0 ;;
+        "valkey 7.2."*) mended=7.2.9 ;;
+        "valkey 8.0."*) mended=8.0.3 ;;
+        *) mended=8.1.0 ;;
+    esac
+    ! older "$mended" || printf '%s\n' "note: $server $version hangs for good if a client asks for RANDOMKEY while all \
+keys have expired and writes are paused; set mode to save, or update to $mended"
+}
+
 freeze() {
     must INFO server
-    field redis_version
+    # Valkey says 7.2.4 for the Redis that it came from, whatever its own version is.
+    server=valkey
+    field valkey_version
+    if [ -z "$VALUE" ]; then
+        server=redis
+        field redis_version
+    fi
     version=$VALUE
     field run_id
     printf '%s\n' "$VALUE" >"$AC_STATE/run_id"
@@ -169,6 +205,7 @@ freeze() {
         minor=${minor%%.*}
         [ "$major" -gt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -ge 2 ]; } ||
             fail "Redis $version cannot pause writes alone; that came with 6.2. Set mode to save"
+        tell_of_hang
         # Before the command: a freeze that is killed here is undone all the same.
         true >"$AC_STATE/paused" || fail "cannot write to $AC_STATE"
         must CLIENT PAUSE "$(((AC_HOLD_LEFT + 5) * 1000))" WRITE
@@ -269,17 +306,14 @@ case ${1:-} in
 esac
 """
 
-REDIS = Profile(
-    "redis",
-    "Redis 6.2 and newer",
-    20,
-    (
-        Option("client", pattern=r"/.+", expects="an absolute path"),
-        Option("mode", "pause", ("pause", "save")),
-        Option("password", secret=True),
-        Option("port"),
-        Option("socket", pattern=r"/.+", expects="an absolute path"),
-        Option("user"),
-    ),
-    _HOOK,
+_OPTIONS = (
+    Option("client", pattern=r"/.+", expects="an absolute path"),
+    Option("mode", "pause", ("pause", "save")),
+    Option("password", secret=True),
+    Option("port"),
+    Option("socket", pattern=r"/.+", expects="an absolute path"),
+    Option("user"),
 )
+
+REDIS = Profile("redis", "Redis 6.2 and newer", 20, _OPTIONS, _HOOK)
+VALKEY = Profile("valkey", "Valkey 7.2 and newer", 20, _OPTIONS, _HOOK)

@@ -3,7 +3,7 @@
 """All profiles, and how an entry of the user's list becomes a hook."""
 
 import re
-from typing import Any, Dict, List, Mapping, Set
+from typing import Any, Dict, List, Mapping, Sequence, Set
 
 from .._finding import ERROR, Finding
 from .command import COMMAND
@@ -13,11 +13,11 @@ from .mongodb import MONGODB
 from .oracle import ORACLE
 from .postgresql import POSTGRESQL
 from .profile import BadProfile, Hook, Profile, resolve, unique
-from .redis import REDIS
+from .redis import REDIS, VALKEY
 from .saphana import SAPHANA
 from .service import SERVICE
 
-_ALL = (COMMAND, IRIS, MARIADB, MONGODB, MYSQL, ORACLE, POSTGRESQL, REDIS, SAPHANA, SERVICE)
+_ALL = (COMMAND, IRIS, MARIADB, MONGODB, MYSQL, ORACLE, POSTGRESQL, REDIS, SAPHANA, SERVICE, VALKEY)
 PROFILES: Dict[str, Profile] = {profile.name: profile for profile in _ALL}
 
 # What must never be shown, by the name of its option.
@@ -61,6 +61,20 @@ def hooks_of(entries: List[Mapping[str, Any]]) -> List[Hook]:
     return unique(hooks)
 
 
+# The clients that a hook looks for by itself, the first one that is there.
+_CLIENTS = {
+    "mariadb": ("mariadb", "mysql"),
+    "mysql": ("mysql",),
+    "redis": ("redis-cli",),
+    "valkey": ("valkey-cli",),
+}
+
+
+def clients_of(profile: str) -> Sequence[str]:
+    """The programs of which one has to be there for a hook that names none; none where that cannot be said."""
+    return _CLIENTS.get(profile, ())
+
+
 # The units that start an application, as Debian, Red Hat and the vendors name them.
 _UNITS = {
     "iris": ("iris.service",),
@@ -70,6 +84,7 @@ _UNITS = {
     "oracle": ("oracle.service",),
     "postgresql": ("postgresql.service", *("postgresql-{0}.service".format(major) for major in range(12, 19))),
     "redis": ("redis.service", "redis-server.service"),
+    "valkey": ("valkey.service", "valkey-server.service"),
     "saphana": ("sapinit.service",),
 }
 
@@ -85,7 +100,7 @@ def units_of(hooks: List[Hook]) -> List[str]:
 
 
 # Settings with which an application is only as good as the freeze of all its file systems at one moment.
-_RELY_ON_FREEZE = (("postgresql", "mode='*checkpoint"), ("mongodb", "mode='*flush"))
+_RELY_ON_FREEZE = (("mongodb", "mode='*flush"), ("mysql", "mode='*instance"), ("postgresql", "mode='*checkpoint"))
 
 
 def needs_freeze(path: str, settings: str) -> List[Finding]:

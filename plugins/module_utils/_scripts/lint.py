@@ -20,6 +20,7 @@ from . import layout as scripts
 from .config_lint import lint_config
 from .files import FILE, FOLDER, MISSING, OTHER, FoundFile, Wanted, names_in, parents, survey
 from .host_lint import HOST_CONF, WORKLOAD_CONF, lint_host_conf, lint_workload_conf
+from .settings_lint import clients, lint_settings, named_paths
 from .text_lint import is_sh, lint_text
 
 # What is read besides the scripts themselves.
@@ -91,7 +92,8 @@ def overlaid(now: Dict[str, FoundFile], wanted: List[Wanted], gone: List[str], u
     for path in gone:
         then[path] = FoundFile(MISSING)
     for path in (scripts.SCRIPTS, scripts.HOOKS):
-        then[path] = FoundFile(FOLDER, 0o700, uid)
+        link = path in now and now[path].link
+        then[path] = FoundFile(FOLDER, 0o700, uid, link=link)
     for file in wanted:
         then[file.path] = FoundFile(FILE, file.mode, uid, 0, file.text.encode("utf-8"))
     return then
@@ -112,6 +114,15 @@ def _lint_folders(files: Dict[str, FoundFile], uid: int) -> List[Finding]:
                 Finding("folder.none", ERROR, "{0} is not a folder.".format(path), "Move it away and deploy again.")
             )
             continue
+        if folder.link and path in (scripts.SCRIPTS, scripts.HOOKS):
+            found.append(
+                Finding(
+                    "folder.link",
+                    ERROR,
+                    "{0} is a link, and what it leads to would be given to root.".format(path),
+                    "Remove the link and deploy again.",
+                )
+            )
         if folder.uid != uid:
             found.append(
                 Finding(
@@ -247,6 +258,9 @@ def lint(
     found += _lint_folders(files, uid)
     found += _lint_pair(files, config, uid)
     found += _lint_ours(files, config, uid)
+    if config.get("preScriptLocation") == scripts.PRE_PATH:
+        found += lint_settings(files, scripts.HOOKS, scripts.SETTINGS, missing, uid)
+    missing = [name for name in missing if name in _PROGRAMS]
     if missing and config.get("preScriptLocation") == scripts.PRE_PATH:
         found.append(
             Finding(
@@ -275,7 +289,13 @@ def gather_files(run_command: Command, root: str = "") -> Tuple[Dict[str, FoundF
     hooks = [scripts.HOOKS + "/" + name for name in names_in(root + scripts.HOOKS)]
     files = survey([*INPUTS, *scripts.SHIPPED, *hooks], root)
     files.update(survey(_locations(_config_of(files)), root))
+    files.update(survey(named_in(files), root))
     return files, check_syntax(files, run_command)
+
+
+def named_in(files: Dict[str, FoundFile]) -> List[str]:
+    """The files that the settings name."""
+    return named_paths(files, scripts.HOOKS, scripts.SETTINGS)
 
 
 def check_syntax(files: Dict[str, FoundFile], run_command: Command) -> Dict[str, str]:
@@ -287,13 +307,14 @@ def check_syntax(files: Dict[str, FoundFile], run_command: Command) -> Dict[str,
     return said
 
 
-def missing_programs(run_command: Command) -> List[str]:
-    """What our scripts call and will not find."""
-    _status, output = run_command(["sh", "-c", _MISSING, "sh", *_PROGRAMS], "")
-    return [name for name in output.split() if name in _PROGRAMS]
+def missing_programs(run_command: Command, files: Dict[str, FoundFile]) -> List[str]:
+    """What our scripts and the hooks call and will not find."""
+    wanted = [*_PROGRAMS, *(name for names in clients(files, scripts.HOOKS) for name in names)]
+    _status, output = run_command(["sh", "-c", _MISSING, "sh", *wanted], "")
+    return [name for name in output.split() if name in wanted]
 
 
 def examine(run_command: Command, root: str = "", uid: int = 0) -> List[Finding]:
     """Look at a guest as it is, and lint it."""
     files, syntax = gather_files(run_command, root)
-    return lint(files, syntax, uid, missing_programs(run_command))
+    return lint(files, syntax, uid, missing_programs(run_command, files))

@@ -190,6 +190,9 @@ def _mysql_once(text: str, state: State) -> int:
     if text.startswith("KILL "):
         print("ERROR 1094 (HY000) at line 1: Unknown thread id: 42")
         return 1
+    if text.startswith("SELECT CONCAT(ID, "):
+        print(state.get("statement", ""))
+        return 0
     if "SELECT 'written'" in text:
         held = "FLUSH TABLES WITH READ LOCK" in state["locks"]
         print("ERROR 1205 (HY000): Lock wait timeout exceeded" if held else "written")
@@ -200,19 +203,26 @@ def _mysql_once(text: str, state: State) -> int:
 def _mysql(statement: str, state: State) -> str:
     variable = re.search(r"@appconsistent='([^']*)'", statement)
     marked = re.fullmatch(r"SELECT CONCAT\('(\w+) ', @appconsistent\)", statement)
+    asked = re.match(r"SELECT CONCAT\('((?:long|data|table)[\d.]+) '", statement)
+    if asked:
+        word = re.sub(r"[\d.]", "", asked.group(1))
+        return f"{asked.group(1)} {state.get('statement' if word == 'long' else word, '')}".strip()
     if statement.startswith("SELECT CONCAT('hello '"):
         return f"hello 42 {state['version']}"
+    if statement.startswith("SET SESSION") and not variable:
+        return ""
     if variable:
         state["run"] = variable.group(1)
     elif marked:
         return f"{marked.group(1)} {state['run']}"
     elif statement in ("LOCK INSTANCE FOR BACKUP", "FLUSH TABLES WITH READ LOCK"):
-        if state.get("error"):
+        if state.get("error") and statement.startswith(state.get("error_at", "LOCK")):
             return str(state["error"])
         state["locks"].append(statement)
+        state["taken"] = [*state.get("taken", []), statement]
     elif statement in ("UNLOCK TABLES", "UNLOCK INSTANCE"):
         state["locks"] = []
-    elif statement.startswith("SELECT 'free"):
+    elif statement.startswith(("SELECT 'free", "SELECT 'begun")):
         return statement.split("'")[1]
     elif statement:
         return f"ERROR 1064 (42000): You have an error in your SQL syntax near '{statement}'"

@@ -294,6 +294,62 @@ def test_mysql_takes_the_small_lock_unless_told_otherwise(plain: LinuxGuest, ext
     assert extension.run(POST) == 0
 
 
+def test_mysql_asks_for_no_flush_while_a_long_statement_runs(plain: LinuxGuest, extension: Starter) -> None:
+    product = Product(plain, "mysql")
+    product.set(taken=[])
+    deploy(plain, {"name": "mysql", "mode": "global"}, timeout=12)
+    product.set(statement="17, 90 s, SELECT * FROM orders")
+    assert extension.run(PRE) != 0
+    assert "connection 17, 90 s, SELECT * FROM orders" in product.reason
+    assert product["taken"] == ["LOCK INSTANCE FOR BACKUP"]
+    assert product["locks"] == []
+
+
+@pytest.mark.parametrize(
+    ("version", "error_at", "words"),
+    [
+        ("8.0.36", "LOCK", "a statement kept the backup lock away: connection 17, 3 s, ALTER TABLE t"),
+        ("8.0.36", "FLUSH", "a statement that came last kept its tables"),
+    ],
+)
+def test_a_lock_that_is_kept_away_names_who_keeps_it(
+    plain: LinuxGuest, extension: Starter, version: str, error_at: str, words: str
+) -> None:
+    product = Product(plain, "mysql")
+    statement = {"statement": "17, 3 s, ALTER TABLE t"} if error_at == "LOCK" else {}
+    error = "ERROR 1205 (HY000) at line 1: Lock wait timeout exceeded; try restarting transaction"
+    product.set(version=version, error=error, error_at=error_at, **statement)
+    assert extension.run(PRE) != 0
+    assert words in product.reason
+    assert product["locks"] == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "good", "locks"),
+    [
+        ("refuse", False, []),
+        ("accept", True, ["LOCK INSTANCE FOR BACKUP"]),
+        ("global", True, ["LOCK INSTANCE FOR BACKUP", "FLUSH TABLES WITH READ LOCK"]),
+    ],
+)
+@pytest.mark.parametrize("seen", ["file", "table"])
+def test_a_table_without_a_log_is_refused_held_or_accepted(
+    plain: LinuxGuest, extension: Starter, policy: str, good: bool, locks: list[str], seen: str
+) -> None:
+    product = Product(plain, "mysql", mode="instance", other_engines=policy)
+    if seen == "file":
+        write(plain, Path("/run/data/shop/orders.MYI"), "", 0o600)
+        write(plain, Path("/run/data/mysql/general_log.CSV"), "", 0o600)
+        product.set(data="/run/data/")
+    else:
+        product.set(data="/nowhere", table="shop/orders")
+    assert (extension.run(PRE) == 0) == good
+    assert product["locks"] == locks
+    assert good or "does not stop writes to shop/orders" in product.reason
+    # Where nothing is held there is nothing to break.
+    assert extension.run(POST) == 0
+
+
 def test_the_profile_must_fit_the_server(plain: LinuxGuest, extension: Starter) -> None:
     product = Product(plain, "mysql")
     product.set(version="5.7.44")

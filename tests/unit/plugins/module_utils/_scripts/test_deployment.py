@@ -509,7 +509,7 @@ def test_scripts_are_not_changed_while_a_run_is_about_to_begin(machine: Machine)
         (
             [{"name": "mariabd"}],
             "profiles[0]: there is no profile 'mariabd'; choose from command, iris, mariadb, mongodb, mysql, oracle, "
-            "postgresql, redis, saphana, service.",
+            "postgresql, redis, saphana, service, valkey.",
         ),
         (
             [MARIADB, {"name": "redis", "option_file": "/x"}],

@@ -17,6 +17,7 @@ from ansible_collections.appconsistent.azure.plugins.module_utils._scripts impor
 from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.files import (
     FILE,
     FOLDER,
+    MISSING,
     OTHER,
     UNREADABLE,
     FoundFile,
@@ -54,7 +55,7 @@ def deployed(**params: t.Any) -> Files:
         "fs_freeze_enabled": True,
         "log_file": "/var/log/azure/appconsistent.log",
     }
-    hooks = hooks_of([{"name": "postgresql"}])
+    hooks = hooks_of(params.pop("hooks", [{"name": "postgresql"}]))
     files = {path: folder() for path in ("/", "/etc", "/etc/azure", layout.SCRIPTS, layout.HOOKS)}
     for wanted in layout.wanted_files({**defaults, **params}, hooks):
         files[wanted.path] = file(wanted.text, wanted.mode)
@@ -82,6 +83,17 @@ def with_script(text: str | bytes, mode: int = 0o700, uid: int = 0) -> Files:
 def host(**changes: str) -> Files:
     lines = [line for line in GOOD_HOST.splitlines() if line.split(" =")[0] not in changes]
     return changed(HOST, file("\n".join([*lines, *(f"{key} = {value}" for key, value in changes.items() if value)])))
+
+
+def with_account(account: FoundFile, client: str = "", found: FoundFile | None = None) -> Files:
+    """A hook for MariaDB that names an option file, and perhaps a client."""
+    options = {"name": "mariadb", "option_file": "/root/snapshot.cnf", "client": client}
+    files = {**deployed(hooks=[options]), "/root/snapshot.cnf": account}
+    return {**files, client: found} if found else files
+
+
+def with_log(path: str, more: Files) -> Files:
+    return {**deployed(log_file=path), "/var": folder(), "/var/log": folder(), **more}
 
 
 def without(path: str) -> Files:
@@ -133,6 +145,12 @@ STORIES: dict[str, tuple[str, Files]] = {
     "hook.owner": ("error", changed(layout.HOOKS + "/50-mine", file("#!/bin/sh\nexit 0\n", 0o700, 1000))),
     "hook.name": ("warning", changed(layout.HOOKS + "/50-mine.sh", file("#!/bin/sh\nexit 0\n", 0o700))),
     "hook.needs_freeze": ("error", config(fsFreezeEnabled=False)),
+    "hook.option_file_missing": ("warning", with_account(FoundFile(MISSING))),
+    "hook.option_file_mode": ("warning", with_account(file("[client]\npassword=x\n", 0o644))),
+    "hook.client_missing": ("warning", with_account(file(""), client="/opt/mysql", found=FoundFile(MISSING))),
+    "log.not_a_file": ("error", with_log("/var/log/fifo", {"/var/log/fifo": FoundFile(OTHER)})),
+    "log.folder_writable": ("error", with_log("/tmp/x.log", {"/tmp": folder(0o1777)})),
+    "folder.link": ("error", changed(layout.HOOKS, folder()._replace(link=True))),
     "folder.none": ("error", changed("/etc/azure", file("x"))),
     "folder.owner": ("error", changed("/etc/azure", folder(uid=1000))),
     "folder.writable": ("error", changed("/etc/azure", folder(0o777))),
@@ -205,9 +223,25 @@ def test_the_guest_is_asked_which_programs_it_has() -> None:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout
 
-    assert missing_programs(command) == []
-    assert missing_programs(lambda argv, text: command([*argv, "no-such-program"], text)) == []
-    assert missing_programs(lambda _argv, _text: (0, "flock\nsetsid\n")) == ["flock", "setsid"]
+    assert missing_programs(command, {}) == []
+    assert missing_programs(lambda argv, text: command([*argv, "no-such-program"], text), {}) == []
+    assert missing_programs(lambda _argv, _text: (0, "flock\nsetsid\n"), {}) == ["flock", "setsid"]
+
+
+def test_a_client_that_a_hook_looks_for_is_missed_only_where_none_of_its_names_is_there() -> None:
+    files = deployed(hooks=[{"name": "mariadb"}, {"name": "valkey"}])
+    asked: list[str] = []
+
+    def command(argv: list[str], _text: str) -> tuple[int, str]:
+        asked.extend(argv)
+        return 0, "mariadb\nvalkey-cli\n"
+
+    missing = missing_programs(command, files)
+    assert {"mariadb", "mysql", "valkey-cli"} <= set(asked)
+    (found,) = lint(files, {}, missing=missing)
+    assert (found.code, "The client valkey-cli" in found.message) == ("hook.client_missing", True)
+    both = lint(files, {}, missing=["mariadb", "mysql"])
+    assert ["mariadb or mysql" in one.message for one in both] == [True]
 
 
 def test_errors_come_first() -> None:
