@@ -381,7 +381,7 @@ guest_snapshot:
         linux:
           description: >-
             The script configuration with the code that the extension's own checks would give now, the host file that
-            is in force, C(workload.conf), and the knobs in C(vmbackup.conf).
+            is in force, C(workload.conf), the knobs in C(vmbackup.conf), and what the scripts hold at this moment.
           returned: on Linux
           type: dict
           sample:
@@ -390,6 +390,8 @@ guest_snapshot:
               path: /etc/azure/VMSnapshotPluginHost.conf
               plugins: 1
               timeout: 1800
+            hold: {"state": released, "run": 6f1c2a52-3f0e-4a64-9c1b-0e5f6d7a8b90, "hooks": [], "reason": null,
+                   "interrupted": null}
             knobs: {}
             plugin:
               code: 0
@@ -447,6 +449,7 @@ from ..module_utils._guest import wire_server
 from ..module_utils._guest.guest import Guest
 from ..module_utils._guest.snapshot import gather
 from ..module_utils._scripts.lint import examine
+from ..module_utils._scripts.standing_hold import standing_hold
 
 # waagent is a Python program of its own; on a busy machine it takes its time.
 _VERSION_TIMEOUT = 20
@@ -495,6 +498,7 @@ def run(params: Dict[str, Any]) -> Dict[str, Any]:
         ask_version=ask_version,
         probe=(lambda: wire_server.probe(timeout)) if timeout > 0 else wire_server.not_probed,
         lint=lambda: examine(run_command),
+        hold=standing_hold,
     )
     return gather(guest)
 

@@ -3,7 +3,7 @@
 """The Linux guest that is looked into, as far as it has to be replaced in a test."""
 
 import os
-from typing import Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .._finding import Finding
 
@@ -18,6 +18,8 @@ class Guest(NamedTuple):
     probe: Callable[[], Dict[str, str]]
     lint: Callable[[], List[Finding]] = list
     root_uid: int = 0
+    # What the scripts hold, for a result, and what is to be said of it.
+    hold: Callable[[], Tuple[Dict[str, Any], List[Finding]]] = lambda: ({}, [])
 
     def path(self, path: str) -> str:
         return os.path.join(self.root, path.lstrip("/"))

@@ -174,6 +174,8 @@ def _configuration(guest: Guest, extension: InstalledExtension, found: List[Find
     if file.state == REFUSED:
         found.append(finding("configuration.unreadable", file="/etc/azure/vmbackup.conf", reason=file.reason))
     knobs = parse_backup_conf(file.data.decode("utf-8", "replace"))
+    hold, said = guest.hold()
+    found.extend(said)
     return {
         "linux": {
             "plugin": {
@@ -197,6 +199,7 @@ def _configuration(guest: Guest, extension: InstalledExtension, found: List[Find
             },
             "workload": _workload(guest, found),
             "knobs": knobs.values,
+            "hold": hold,
         }
     }
 

@@ -58,13 +58,15 @@ explain() {
             ;;
         *"ERROR 1205"*)
             case $STEP in
-                begin) fail "another backup holds the server's backup lock: $FAULT. Wait until it is done" ;;
                 tables)
                     running
                     fail "a statement that came last kept its tables: $RUNNING. What asks for them waits until it ends"
                     ;;
             esac
             running
+            case $STEP$RUNNING in
+                begin[!c]*) fail "another backup, or locked tables, kept the backup lock away: $RUNNING" ;;
+            esac
             fail "a statement kept the backup lock away: $RUNNING. Wait until it is done, or end it"
             ;;
         *"ERROR 2002"* | *"ERROR 2003"*) fail "no server answers: $FAULT. Start it, or set socket" ;;

@@ -470,6 +470,18 @@ def test_a_long_write_keeps_the_lock_away_and_is_named(mariadb: LinuxGuest) -> N
         free_again(mariadb, writer)
 
 
+def test_another_backup_keeps_the_lock_away_and_is_told_from_a_statement(mariadb: LinuxGuest) -> None:
+    limit(mariadb, freeze=4, script=12)
+    idle = '(echo "BACKUP STAGE START;"; sleep 8) | mariadb'
+    thread = threading.Thread(target=lambda: mariadb.run(["sh", "-c", idle], check=False))
+    thread.start()
+    # It shows as a connection that does nothing.
+    assert until(lambda: mariadb.run(["mariadb", "-e", "SHOW PROCESSLIST"]).stdout.count("Sleep") >= 1)
+    assert mariadb.run(["sh", PRE], check=False).returncode != 0
+    assert "another backup, or locked tables, kept the backup lock away" in log(mariadb)
+    thread.join()
+
+
 @pytest.mark.parametrize("fault", ["daemon_killed_in_pre", "daemon_killed_while_frozen", "freeze_hangs"])
 def test_the_extension_dies_or_hangs(mariadb: LinuxGuest, fault: str) -> None:
     limit(mariadb, hold=HOLD)
