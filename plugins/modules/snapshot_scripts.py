@@ -503,6 +503,9 @@ def main() -> None:
     for finding in result["findings"]:
         if finding["severity"] == "warning":
             module.warn("{message} {remedy}".format(**finding))
+    if not module._diff:
+        # Whole scripts, which nobody asked to see.
+        del result["diff"]
     module.exit_json(**result)
 
 

@@ -221,6 +221,10 @@ def _after_a_kill(ready: Preparation, outcome: CourseOutcome, write: Callable[[]
     )
 
 
+# What a probe said is the cause; of the others the message has it.
+_OF_A_PROBE = ("rehearsal.not_released", "rehearsal.not_writable_before")
+
+
 def _problem(result: Dict[str, Any], minimum: str) -> Optional[str]:
     """Why the task is to fail, in one sentence and what to do, or None."""
     findings = result["findings"]
@@ -233,7 +237,8 @@ def _problem(result: Dict[str, Any], minimum: str) -> Optional[str]:
         worst = findings[0]
     else:
         return "Less than {0} would be reached. Read the result's findings.".format(minimum)
-    return "{0} {1}".format(worst["message"], worst["remedy"])
+    said = worst["evidence"] if worst["code"] in _OF_A_PROBE else None
+    return " ".join(filter(None, (worst["message"], said and "It said: {0}.".format(said), worst["remedy"])))
 
 
 def rehearse(params: Dict[str, Any], guest: RehearsalGuest, check_mode: bool) -> RehearsalResult:

@@ -284,6 +284,7 @@ class TestScripts:
         answer = rehearsal.answer()
         assert (answer["released"], rehearsal.count("post")) == (False, 2)
         assert "may be held" in answer["problem"]
+        assert "It said: it is held." in answer["problem"]
         assert answer["probes"][0]["said"] == "it is held"
 
     def test_an_application_that_is_held_already_is_left_alone(self, rehearsal: Rehearsal) -> None:
@@ -291,6 +292,7 @@ class TestScripts:
         answer = rehearsal.answer()
         assert (answer["ran"], rehearsal.count("pre"), rehearsal.count("post")) == (False, 0, 0)
         assert "even before" in answer["problem"]
+        assert "It said: it is held." in answer["problem"]
 
 
 def _processes_in(root: Path) -> list[int]:

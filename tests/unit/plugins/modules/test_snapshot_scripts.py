@@ -110,3 +110,25 @@ def test_the_role_hands_on_every_option_with_the_same_default() -> None:
         assert defaults[variable] == described[variable]["default"] == option["default"]
         assert described[variable]["type"] == option["type"]
         assert described[variable].get("choices") == option.get("choices")
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_whole_scripts_are_in_the_result_only_for_who_asked_to_see_them(
+    asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Module:
+        params: t.ClassVar[dict[str, object]] = {}
+        check_mode = True
+        _diff = asked
+        told: t.ClassVar[dict[str, object]] = {}
+
+        def exit_json(self, **result: object) -> None:
+            self.told.update(result)
+
+    module = Module()
+    module.told.clear()
+    monkeypatch.setattr(snapshot_scripts, "SnapshotScripts", lambda **_: module)
+    monkeypatch.setattr(snapshot_scripts, "run", lambda *_: {"changed": True, "findings": [], "diff": ["#!/bin/sh"]})
+    snapshot_scripts.main()
+    assert module.told["changed"] is True
+    assert ("diff" in module.told) == asked

