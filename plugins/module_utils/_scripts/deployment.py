@@ -3,7 +3,6 @@
 """Brings a guest's scripts into the wished state: looks, judges, then writes, and never during a hold."""
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -233,7 +232,6 @@ def _nobody_releases(guest: DeploymentGuest) -> Iterator[None]:
 @contextlib.contextmanager
 def _no_hold(guest: DeploymentGuest) -> Iterator[None]:
     """Keeps a run from beginning meanwhile. Fails when one is under way."""
-    word = stuck_hold.settled_state(guest.root)
     try:
         os.makedirs(guest.root + os.path.dirname(_LOCK), 0o700, exist_ok=True)
         opened = os.open(guest.root + _LOCK, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -242,15 +240,11 @@ def _no_hold(guest: DeploymentGuest) -> Iterator[None]:
             "Cannot write {0}: {1}. Run the task as root (become: true).".format(_LOCK, os.strerror(error.errno or 0))
         ) from error
     try:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            free = word not in _HOLDING
-        except OSError:
-            free = False
-        if not free:
+        word = stuck_hold.taken_between_runs(opened, guest.root, _HOLDING)
+        if word:
             raise Refused(
                 "A snapshot run holds this guest's applications right now ({0}), and its scripts must not change under "
-                "it. Run the task again in a few minutes.".format(word or "it is starting")
+                "it. Run the task again in a few minutes.".format(word)
             )
         yield
     finally:

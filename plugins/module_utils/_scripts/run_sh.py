@@ -301,7 +301,13 @@ while recall id && [ "$VALUE" = "$AC_ID" ]; do
             # Soon at first, then every 5 s for an hour; after that somebody has to look at it anyway.
             patience=$((patience + 1))
             [ "$patience" -le 730 ] || exit 1
-            [ "$patience" -le 10 ] || [ -n "$ending" ] || sleep 4.5 8>&- 9>&-
+            if [ "$patience" -gt 10 ] && [ -z "$ending" ]; then
+                # Where it can be woken: who has released the hold by other means does not wait for us to go.
+                sleep 4.5 8>&- 9>&- &
+                nap=$!
+                wait "$nap"
+                nap=
+            fi
             let_go ""
             [ -z "$ending" ] || exit 1
             ;;

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 import time
-from typing import Callable, Iterator, List, NamedTuple
+from typing import Callable, Iterator, List, NamedTuple, Sequence
 
 from .._finding import WARNING, Finding
 from . import layout as scripts
@@ -20,6 +20,8 @@ _RELEASING = "releasing"
 _ENDED = ("released", "failed", "broken")
 # Seconds to wait for a watchdog that is trying just now: it may give each hook up to 30, and goes on to the next.
 _PATIENCE = 60.0
+# Seconds in which a watchdog that has nothing left to do ends.
+_BETWEEN_RUNS = 6.0
 # What a person has to read of a hook's own words.
 _SHOWN = 300
 
@@ -62,6 +64,30 @@ def settled_state(
         with while_nobody_releases(root, now, sleep):
             state = _state(root)
     return state
+
+
+def taken_between_runs(
+    opened: int,
+    root: str,
+    holding: Sequence[str],
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> str:
+    """Take the lock that a run and its watchdog hold; return "" if it is ours, else the state of whose it is.
+
+    A watchdog whose hold has just been released still has it for a moment.
+    """
+    until = now() + _BETWEEN_RUNS
+    while True:
+        word = settled_state(root, now, sleep)
+        if word in holding:
+            return word
+        if _taken(opened):
+            word = settled_state(root, now, sleep)
+            return word if word in holding else ""
+        if now() >= until:
+            return word or "it is starting"
+        sleep(0.2)
 
 
 def try_again(root: str, run_command: Command) -> bool:

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import winrm
-from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import READER, SURVEY
+from ansible_collections.appconsistent.azure.plugins.plugin_utils._windows.commands import READER, SURVEY, WMI_SECONDS
 from winrm.exceptions import InvalidCredentialsError, WinRMError
 from winrm.protocol import Protocol
 
@@ -94,7 +94,7 @@ def test_one_of_our_texts_is_run_through_standard_input_in_parts(server: WinRMSe
     protocol.close_shell(shell)
     assert code == 0
     assert out.startswith(b"##appconsistent begin\r\n")
-    assert guest.received == [("survey", {"list_timeout": 180})]
+    assert guest.received == [("survey", {"list_timeout": 180, "wmi_timeout": WMI_SECONDS})]
 
 
 def test_one_changed_letter_in_a_text_is_noticed(server: WinRMServer, guest: Machine) -> None:

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
 import pytest
 from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.standing_hold import MARK, standing_hold
-from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.stuck_hold import RUN
+from ansible_collections.appconsistent.azure.plugins.module_utils._scripts.stuck_hold import RUN, taken_between_runs
 
 ID = "6f1c2a52-3f0e-4a64-9c1b-0e5f6d7a8b90"
 OTHER = "11111111-2222-4333-8444-555555555555"
@@ -82,3 +83,49 @@ def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
     root = guest(tmp_path, id=ID)
     os.mkfifo(tmp_path / RUN.lstrip("/") / "current" / "state")
     assert standing_hold(root)[0]["state"] is None
+
+
+class Beside:
+    """Somebody else who has the run's lock, for as many pauses as are said; the clock is the pauses'."""
+
+    def __init__(self, root: Path, pauses: int) -> None:
+        self.path = root / RUN.lstrip("/") / "lock"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.other = self.path.open("w")
+        fcntl.flock(self.other, fcntl.LOCK_EX)
+        self.pauses, self.time = pauses, 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        self.pauses -= 1
+        if self.pauses == 0:
+            self.other.close()
+
+    def taken(self, root: Path) -> str:
+        with self.path.open("w") as ours:
+            return taken_between_runs(
+                ours.fileno(), str(root), ("freezing", "held", "releasing"), lambda: self.time, self.sleep
+            )
+
+
+def test_a_watchdog_that_has_nothing_left_to_do_is_waited_for(tmp_path: Path) -> None:
+    beside = Beside(tmp_path, pauses=20)
+    root = guest(tmp_path, id=ID, state="released\n")
+    assert (beside.taken(Path(root)), beside.pauses) == ("", 0)
+
+
+@pytest.mark.parametrize(("state", "word"), [("", "it is starting"), ("released", "released")])
+def test_a_lock_that_stays_taken_is_not_waited_for_for_ever(tmp_path: Path, state: str, word: str) -> None:
+    beside = Beside(tmp_path, pauses=1000)
+    root = guest(tmp_path, id=ID, state=state)
+    assert beside.taken(Path(root)) == word
+    assert 5.0 < beside.time < 7.0
+    beside.other.close()
+
+
+@pytest.mark.parametrize("state", ["freezing", "held"])
+def test_a_run_that_holds_is_not_waited_for_at_all(tmp_path: Path, state: str) -> None:
+    beside = Beside(tmp_path, pauses=1000)
+    root = guest(tmp_path, id=ID, state=state)
+    assert (beside.taken(Path(root)), beside.time) == (state, 0.0)
+    beside.other.close()
