@@ -57,14 +57,11 @@ explain() {
             fail "the account lacks a right: $FAULT. The guide tells which"
             ;;
         *"ERROR 1205"*)
-            case $STEP in
-                tables)
-                    running
-                    fail "a statement that came last kept its tables: $RUNNING. What asks for them waits until it ends"
-                    ;;
-            esac
             running
             case $STEP$RUNNING in
+                tables*)
+                    fail "a statement that came last kept its tables: $RUNNING. What asks for them waits until it ends"
+                    ;;
                 begin[!c]*) fail "another backup, or locked tables, kept the backup lock away: $RUNNING" ;;
             esac
             fail "a statement kept the backup lock away: $RUNNING. Wait until it is done, or end it"

@@ -30,7 +30,8 @@ from .files import (
     survey,
     write,
 )
-from .lint import INPUTS, Command, check_syntax, lint, missing_programs, named_in, overlaid
+from .lint import INPUTS, Command, check_syntax, lint, missing_programs, overlaid
+from .settings_lint import named_paths
 
 _LOCK = "/run/appconsistent/lock"
 _HELD = "/var/lib/appconsistent/held"
@@ -142,7 +143,7 @@ def _present(params: Dict[str, Any], guest: DeploymentGuest, check_mode: bool) -
     stale = [name for name in ours if name not in {hook.file_name for hook in hooks}]
     planned = _plan(now, wanted, stale, has_systemd, guest)
     then = overlaid(now, wanted, planned.remove, guest.uid)
-    then.update(survey([path for path in named_in(then) if path not in then], guest.root))
+    then.update(survey([path for path in named_paths(then) if path not in then], guest.root))
     missing = missing_programs(guest.run_command, then)
     findings = ranked(lint(then, check_syntax(then, guest.run_command), guest.uid, missing))
     if not has_systemd:

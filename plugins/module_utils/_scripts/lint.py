@@ -259,7 +259,7 @@ def lint(
     found += _lint_pair(files, config, uid)
     found += _lint_ours(files, config, uid)
     if config.get("preScriptLocation") == scripts.PRE_PATH:
-        found += lint_settings(files, scripts.HOOKS, scripts.SETTINGS, missing, uid)
+        found += lint_settings(files, missing, uid)
     missing = [name for name in missing if name in _PROGRAMS]
     if missing and config.get("preScriptLocation") == scripts.PRE_PATH:
         found.append(
@@ -289,13 +289,8 @@ def gather_files(run_command: Command, root: str = "") -> Tuple[Dict[str, FoundF
     hooks = [scripts.HOOKS + "/" + name for name in names_in(root + scripts.HOOKS)]
     files = survey([*INPUTS, *scripts.SHIPPED, *hooks], root)
     files.update(survey(_locations(_config_of(files)), root))
-    files.update(survey(named_in(files), root))
+    files.update(survey(named_paths(files), root))
     return files, check_syntax(files, run_command)
-
-
-def named_in(files: Dict[str, FoundFile]) -> List[str]:
-    """The files that the settings name."""
-    return named_paths(files, scripts.HOOKS, scripts.SETTINGS)
 
 
 def check_syntax(files: Dict[str, FoundFile], run_command: Command) -> Dict[str, str]:
@@ -309,7 +304,7 @@ def check_syntax(files: Dict[str, FoundFile], run_command: Command) -> Dict[str,
 
 def missing_programs(run_command: Command, files: Dict[str, FoundFile]) -> List[str]:
     """What our scripts and the hooks call and will not find."""
-    wanted = [*_PROGRAMS, *(name for names in clients(files, scripts.HOOKS) for name in names)]
+    wanted = [*_PROGRAMS, *(name for names in clients(files) for name in names)]
     _status, output = run_command(["sh", "-c", _MISSING, "sh", *wanted], "")
     return [name for name in output.split() if name in wanted]
 

@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Sequence
 
 from .._finding import ERROR, WARNING, Finding
 from .._profiles.table import clients_of
+from . import layout as scripts
 from .files import FILE, FOLDER, MISSING, OTHER, FoundFile, parents
 
 _DEFAULT_LOG = "/var/log/azure/appconsistent.log"
@@ -26,48 +27,46 @@ def _read(text: str) -> Dict[str, str]:
     return found
 
 
-def _settings(files: Dict[str, FoundFile], folder: str) -> Iterator[Dict[str, str]]:
+def _settings(files: Dict[str, FoundFile]) -> Iterator[Dict[str, str]]:
     for path, file in sorted(files.items()):
-        if path.startswith(folder + "/") and path.endswith(".conf") and file.data is not None:
+        if path.startswith(scripts.HOOKS + "/") and path.endswith(".conf") and file.data is not None:
             yield _read(file.data.decode("utf-8", "replace"))
 
 
-def named_paths(files: Dict[str, FoundFile], folder: str, settings: str) -> List[str]:
-    """The files that the settings name, so that they can be looked at: ``folder`` holds the hooks."""
-    named = [found[name] for found in _settings(files, folder) for name in ("option_file", "client") if found.get(name)]
-    return [path for path in [*named, _log(files, settings)] if path.startswith("/") and "\0" not in path]
+def named_paths(files: Dict[str, FoundFile]) -> List[str]:
+    """The files that the settings name, so that they can be looked at."""
+    named = [found[name] for found in _settings(files) for name in ("option_file", "client") if found.get(name)]
+    return [path for path in [*named, _log(files)] if path.startswith("/") and "\0" not in path]
 
 
-def clients(files: Dict[str, FoundFile], folder: str) -> List[List[str]]:
+def clients(files: Dict[str, FoundFile]) -> List[List[str]]:
     """For each hook that finds its client by itself, the names of which one has to be there."""
     found = []
-    for settings in _settings(files, folder):
+    for settings in _settings(files):
         names = clients_of(settings.get("profile", ""))
         if names and not settings.get("client"):
             found.append(list(names))
     return found
 
 
-def _log(files: Dict[str, FoundFile], settings: str) -> str:
-    text = files.get(settings, FoundFile(MISSING)).data or b""
+def _log(files: Dict[str, FoundFile]) -> str:
+    text = files.get(scripts.SETTINGS, FoundFile(MISSING)).data or b""
     return _read(text.decode("utf-8", "replace")).get("AC_LOG", _DEFAULT_LOG)
 
 
-def lint_settings(
-    files: Dict[str, FoundFile], folder: str, settings: str, missing: Sequence[str], uid: int
-) -> List[Finding]:
+def lint_settings(files: Dict[str, FoundFile], missing: Sequence[str], uid: int) -> List[Finding]:
     found = []
-    for one in _settings(files, folder):
+    for one in _settings(files):
         account = one.get("option_file", "")
         if account in files:
             found += _lint_account(account, files[account], uid)
         client = one.get("client", "")
         if client in files and files[client].kind == MISSING:
             found.append(_no_client(client))
-    for names in clients(files, folder):
+    for names in clients(files):
         if all(name in missing for name in names):
             found.append(_no_client(" or ".join(names)))
-    return found + _lint_log(_log(files, settings), files)
+    return found + _lint_log(_log(files), files)
 
 
 def _no_client(name: str) -> Finding:
@@ -80,12 +79,12 @@ def _no_client(name: str) -> Finding:
 
 
 def _lint_account(path: str, file: FoundFile, uid: int) -> List[Finding]:
-    if file.kind == MISSING:
-        message, remedy = "does not exist, so the server will refuse the hook", "Write it with user and password, 0600."
-        return [Finding("hook.option_file_missing", WARNING, "The option_file {0} {1}.".format(path, message), remedy)]
     # A large or unreadable file has its mode all the same.
-    if file.kind in (FOLDER, OTHER):
+    if file.kind in (MISSING, FOLDER, OTHER):
         message, remedy = "is not a regular file", "Name the option file itself."
+        if file.kind == MISSING:
+            message = "does not exist, so the server will refuse the hook"
+            remedy = "Write it with user and password, 0600."
         return [Finding("hook.option_file_missing", WARNING, "The option_file {0} {1}.".format(path, message), remedy)]
     if file.mode & 0o077 or file.uid != uid:
         return [

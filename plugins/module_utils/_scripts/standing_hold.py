@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 from .._finding import ERROR, INFO, Finding
 from . import layout as scripts
 from .files import FILE, look
-from .stuck_hold import RUN, STUCK, read_hold, still_held
+from .stuck_hold import RUN, STUCK, Hold, read_hold, still_held
 
 # Written by pre.sh before the first hook, and taken away once everything is released.
 MARK = "/var/lib/appconsistent/held"
@@ -55,10 +55,10 @@ def read_standing_hold(root: str = "") -> StandingHold:
 def standing_hold(root: str = "") -> Tuple[Dict[str, Any], List[Finding]]:
     """What is held, for a result, and what is to be said of it."""
     hold = read_standing_hold(root)
-    return hold.as_dict(), findings_of(hold, root)
+    return hold.as_dict(), findings_of(hold)
 
 
-def findings_of(hold: StandingHold, root: str = "") -> List[Finding]:
+def findings_of(hold: StandingHold) -> List[Finding]:
     if hold.interrupted:
         return [
             Finding(
@@ -72,7 +72,7 @@ def findings_of(hold: StandingHold, root: str = "") -> List[Finding]:
             )
         ]
     if hold.state == STUCK:
-        return [still_held(read_hold(root))._replace(severity=ERROR)]
+        return [still_held(Hold(hold.hooks, hold.reason or ""))._replace(severity=ERROR)]
     if hold.overdue > _GRACE:
         return [
             Finding(

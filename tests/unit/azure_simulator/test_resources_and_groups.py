@@ -14,7 +14,6 @@ from azure.mgmt.resource.resources import ResourceManagementClient
 from tests.azure_simulator import Simulator
 from tests.unit.azure_simulator.raw_client import RawClient
 
-RESOURCES = "2021-04-01"
 NETWORK = "2024-05-01"
 
 
